@@ -1,0 +1,1 @@
+"""The application; imports nothing, so that a worker does not load Flask."""

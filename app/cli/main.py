@@ -1,0 +1,32 @@
+"""The `relay` command: one group, a module a command; nobody imports it."""
+
+from typing import Any
+
+import click
+
+from app.cli.processes import beat, flower, items, web, worker
+from app.cli.run import run
+from app.cli.send import send
+from app.cli.welcome import welcome
+from app.errors import RelayError, SettingsError
+
+
+class RelayGroup(click.Group):
+    """Turns what the relay raises on purpose into one line and an exit code: 2 for settings, else 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except RelayError as error:
+            click.echo(f"relay: {error}", err=True)
+            ctx.exit(2 if isinstance(error, SettingsError) else 1)
+
+
+@click.group(cls=RelayGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Brings every UltraCart sale to ONTRAPORT exactly once, in order, with proof."""
+
+
+for command in (run, web, worker, items, beat, flower, send, welcome):
+    main.add_command(command)

@@ -1,0 +1,1 @@
+"""Steps of a delivery, carried out once each through the ledger."""

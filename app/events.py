@@ -1,0 +1,146 @@
+"""The words of the domain: Event, Fact, Transmission, Kind, states. Data only; anyone above may import it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    """What a transmission is about: one task, one queue, one row of policy each."""
+
+    SALE = "sale"
+
+
+class State(StrEnum):
+    """Where a transmission stands."""
+
+    READY = "ready"
+    HELD = "held"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    DELIVERED = "delivered"
+    SKIPPED = "skipped"
+    DEAD = "dead"
+    DISCARDED = "discarded"
+    DONE_BY_HAND = "done by hand"
+
+
+OPEN_STATES = frozenset({State.READY, State.HELD, State.RUNNING, State.RETRYING, State.DEAD})
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that UltraCart said.
+
+    `payload` is the REST object with numbers as Decimal or int; `digest` identifies its content
+    (merchant, name, object and canonical JSON), 16 bytes.
+    """
+
+    name: str
+    merchant_id: str
+    object_key: str
+    payload: Mapping[str, Any]
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Something authenticated that could not be read: kept whole, with the reason in plain words."""
+
+    reason: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What an event means for one account.
+
+    `subject` is what stays in order (`order:DEMO-1`); `version` is the snapshot's own age stamp in
+    milliseconds since 1970 UTC (0: none known); `amount` and `currency` say how much money waits.
+    """
+
+    kind: Kind
+    account: str
+    subject: str
+    version: int
+    amount: Decimal = Decimal(0)
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An event on its way into the store, with what it means. `raw` is its JSON as kept, UTF-8."""
+
+    event: Event
+    raw: bytes
+    facts: tuple[Fact, ...]
+    ignored: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What became of a delivery: counts, and one id per event in the order of the events."""
+
+    accepted: int
+    duplicates: int
+    ignored: int
+    quarantined: int
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Transmission:
+    """One claimed fact on its way to one account, with all that a worker needs to deliver it.
+
+    `token` is the fencing token of this claim; `attempt` counts from 1; `ledger` is the subject's
+    row (names of done steps and their results) at the time of the claim. `replayed_ms` is when a person
+    last sent it again (milliseconds since 1970 UTC, 0: never).
+    """
+
+    id: str
+    kind: Kind
+    account: str
+    subject: str
+    token: str
+    attempt: int
+    created_at: datetime
+    event_name: str
+    merchant_id: str
+    payload: Mapping[str, Any]
+    alone: bool = False
+    replayed_ms: int = 0
+    ledger: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The effect stands in the CRM. `note` is shown in the log."""
+
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Nothing was to be done, and why, in plain words."""
+
+    reason: str
+
+
+Outcome = Delivered | Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One HTTP request and its answer. Secrets are redacted, bodies capped; times in UTC and milliseconds."""
+
+    method: str
+    path: str
+    request: str
+    status: int | None
+    answer: str
+    started_at: datetime
+    milliseconds: int
+    error: str = ""

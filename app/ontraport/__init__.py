@@ -1,0 +1,1 @@
+"""The ONTRAPORT account: its client and what its answers mean."""

@@ -1,0 +1,1 @@
+"""Pure mapping from facts to CRM steps; no clock, no I/O."""

@@ -1,0 +1,100 @@
+"""Who bought: an order's customer as fields of an ONTRAPORT contact; pure, for app.relay and delivery."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.errors import DeliveryFailure, FailureClass
+from app.ultracart.schemas import Order, OrderBilling
+
+# Two Australian states are spelt differently, for the sake of Canada and Washington.
+_AUSTRALIAN_STATES = {"NT": "AU_NT", "WA": "AU_WA"}
+
+
+@dataclass(frozen=True, slots=True)
+class ContactPlan:
+    """A contact to be written: `groups` of ONTRAPORT fields that change together, none of them empty.
+
+    `version` is the age of what the fields were taken from, in milliseconds since 1970 UTC (0: unknown).
+    """
+
+    email: str
+    groups: Mapping[str, Mapping[str, str]]
+    version: int
+    customer_id: str = ""
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """All groups in one."""
+        return {key: value for group in self.groups.values() for key, value in group.items()}
+
+
+def plan_contact(order: Order, version: int) -> ContactPlan:
+    """The order's customer; raises DeliveryFailure(MAPPING) without a usable e-mail address."""
+    profile = order.customer_profile
+    return ContactPlan(
+        email=_email(order),
+        groups=_groups(order.billing) if order.billing else {},
+        version=version,
+        customer_id=(profile.customer_profile_oid or "") if profile else "",
+    )
+
+
+def _email(order: Order) -> str:
+    told = [person.email for person in (order.billing, order.customer_profile) if person]
+    email = next((address.strip().lower() for address in told if address), "")
+    if not told:
+        raise DeliveryFailure(
+            FailureClass.MAPPING,
+            "The order came without its customer: the expansion `billing` is missing.",
+            hint="Add `billing` to the webhook's expansion in UltraCart.",
+        )
+    if not email:
+        raise DeliveryFailure(
+            FailureClass.MAPPING,
+            "The order has no e-mail address, so there is no contact to log the sale on.",
+            hint="Enter the customer's e-mail at the order in UltraCart: its next event repairs this.",
+        )
+    if not _is_address(email):
+        raise DeliveryFailure(
+            FailureClass.MAPPING,
+            "The order's e-mail is no e-mail address.",
+            hint="Correct the customer's e-mail at the order in UltraCart: its next event repairs this.",
+        )
+    return email
+
+
+def _is_address(email: str) -> bool:
+    name, _, host = email.rpartition("@")
+    return bool(name and host) and email.isprintable() and not set(email) & set(" ,;<>")
+
+
+def _groups(billing: OrderBilling) -> dict[str, dict[str, str]]:
+    groups = {
+        "name": {
+            "firstname": billing.first_name,
+            "lastname": billing.last_name,
+            "company": billing.company,
+        },
+        "address": {
+            "address": billing.address1,
+            "address2": billing.address2,
+            "city": billing.city,
+            "state": _state(billing),
+            "zip": billing.postal_code,
+            "country": (billing.country_code or "").upper(),
+        },
+        "phone": {
+            "office_phone": billing.day_phone,
+            "home_phone": billing.evening_phone,
+            "cell_phone": billing.cell_phone,
+        },
+    }
+    filled = {name: {k: v for k, v in group.items() if v} for name, group in groups.items()}
+    return {name: group for name, group in filled.items() if group}
+
+
+def _state(billing: OrderBilling) -> str | None:
+    if (billing.country_code or "").upper() != "AU":
+        return billing.state_region
+    state = (billing.state_region or "").upper()
+    return _AUSTRALIAN_STATES.get(state, billing.state_region)

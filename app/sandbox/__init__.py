@@ -1,0 +1,1 @@
+"""A stand-in ONTRAPORT with a ledger of effects and faults on demand."""

@@ -1,0 +1,1 @@
+"""All of Redis, one concept a file."""

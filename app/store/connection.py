@@ -1,0 +1,45 @@
+"""How processes reach Redis, and what its errors mean. Only app.store and app.services use it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from app.errors import InstanceMismatch, StoreUnavailable
+
+INSTANCE_HELP = (
+    "The store's instance mark is not the one of this relay: Redis came back empty, or belongs to another relay. "
+    "Nothing is admitted or sent, or every sale might be sold again. Restore Redis from its append-only file, "
+    "correct REDIS_URL, or accept the empty store with `relay init --accept-empty`."
+)
+
+
+def connect(url: str, *, tls_verify: bool, timeout_seconds: float, pool: int = 64) -> redis.Redis:
+    """A pooled client that never retries by itself: a script that timed out may have run."""
+    options: dict[str, object] = {}
+    if url.startswith("rediss://") and not tls_verify:
+        options = {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=min(timeout_seconds, 3.0),
+        socket_keepalive=True,
+        retry=Retry(NoBackoff(), 0),
+        max_connections=pool,
+        **options,
+    )
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turns what redis-py raises into the relay's two words for it."""
+    try:
+        yield
+    except redis.ResponseError as error:
+        if str(error).startswith("INSTANCE"):
+            raise InstanceMismatch(INSTANCE_HELP) from error
+        raise StoreUnavailable(f"Redis refused the write: {str(error)[:120]}") from error
+    except (redis.RedisError, OSError) as error:
+        raise StoreUnavailable(f"Redis cannot be reached or is too slow: {type(error).__name__}") from error

@@ -1,0 +1,108 @@
+"""The receiver's side of the store: takes whole deliveries, up to 500 events in one script."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import redis
+
+from app.errors import StoreUnavailable
+from app.events import Admission, Arrival, Unreadable
+from app.store.connection import store_errors
+from app.store.records import Codec, new_id
+from app.store.scripting import Scripts
+
+EVENTS_PER_CALL = 500
+DEDUPE_SECONDS = 7 * 86400
+MEMORY_LIMIT = 0.85
+MEMORY_CHECK_SECONDS = 0.5
+
+Argument = str | bytes | int
+
+
+class Inbox:
+    """Owns admission. Safe to share between threads."""
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        scripts: Scripts,
+        *,
+        mark: str,
+        payload_seconds: int,
+        ledger_seconds: int,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._client = client
+        self._scripts = scripts
+        self._mark = mark
+        self._head = (mark, DEDUPE_SECONDS, payload_seconds, ledger_seconds)
+        self._clock = clock
+        self._local = threading.local()
+        self._memory_checked = 0.0
+        self._memory_full = False
+
+    def admit(self, items: Sequence[Arrival | Unreadable], merchant_id: str) -> Admission:
+        """Takes a delivery: when it returns, everything is on disk.
+
+        Idempotent by content: after an error the same delivery can come again and completes.
+        Raises StoreUnavailable (down, read-only, full, slower than 2 s) or InstanceMismatch.
+        """
+        with store_errors():
+            self._check_memory()
+            answers = [
+                self._call(items[i : i + EVENTS_PER_CALL], merchant_id)
+                for i in range(0, len(items), EVENTS_PER_CALL)
+            ]
+        accepted, duplicates, ignored, quarantined = (sum(answer[n] for answer in answers) for n in range(4))
+        ids = tuple(event_id.decode() for answer in answers for event_id in answer[4])
+        return Admission(accepted, duplicates, ignored, quarantined, ids)
+
+    def ready(self) -> None:
+        """A durable write, or StoreUnavailable; also says when this is not our store."""
+        with store_errors():
+            self._check_memory()
+            self._scripts.run("ready", self._mark)
+
+    def _call(self, items: Sequence[Arrival | Unreadable], merchant_id: str) -> list[Any]:
+        now = self._clock()
+        arguments: list[Argument] = list(self._head)
+        for item in items:
+            arguments += self._arguments(item, merchant_id, now)
+        answer: list[Any] = self._scripts.run("admit", *arguments)
+        return answer
+
+    def _arguments(self, item: Arrival | Unreadable, merchant_id: str, now: datetime) -> list[Argument]:
+        if isinstance(item, Unreadable):
+            return ["Q", new_id(now), self._codec.pack_event(item.reason, merchant_id, item.body)]
+        event = item.event
+        blob = self._codec.pack_event(event.name, merchant_id, item.raw)
+        if item.ignored:
+            return ["I", new_id(now), event.digest, blob]
+        arguments: list[Argument] = ["E", new_id(now), event.digest, blob, len(item.facts)]
+        for fact in item.facts:
+            cents = int(fact.amount * 100)
+            arguments += [fact.kind, fact.account, fact.subject, fact.version, cents, fact.currency]
+        return arguments
+
+    @property
+    def _codec(self) -> Codec:
+        codec: Codec | None = getattr(self._local, "codec", None)
+        if codec is None:
+            codec = self._local.codec = Codec()
+        return codec
+
+    def _check_memory(self) -> None:
+        """Admission stops before Redis does: what is already owned needs room to be delivered."""
+        now = time.monotonic()
+        if now - self._memory_checked > MEMORY_CHECK_SECONDS:
+            memory = self._client.info("memory")
+            limit = int(memory.get("maxmemory", 0))
+            self._memory_full = bool(limit) and int(memory["used_memory"]) > limit * MEMORY_LIMIT
+            self._memory_checked = now
+        if self._memory_full:
+            raise StoreUnavailable(
+                "Redis uses more than 85 % of its memory: raise maxmemory or let the backlog drain"
+            )

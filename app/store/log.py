@@ -1,0 +1,69 @@
+"""What happened, for people and monitors: counts, money, exchanges. Reads only."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from app.events import Kind
+from app.store.connection import store_errors
+from app.store.records import Codec, text
+
+
+@dataclass(frozen=True, slots=True)
+class AccountCounts:
+    """One account at a glance. `oldest_ms` is the creation time of the oldest that is ready, 0 if none."""
+
+    states: dict[str, dict[str, int]]
+    money: dict[str, int]
+    oldest_ms: int
+
+
+class Log:
+    """The read side of the store."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    def accounts(self) -> list[str]:
+        """Every account that ever had a transmission."""
+        with store_errors():
+            return sorted(text(name) for name in self._client.smembers("accounts"))
+
+    def counts(self, account: str) -> AccountCounts:
+        """Counts per kind and state, money not yet delivered in cents per currency, and the oldest ready one."""
+        with store_errors():
+            raw = self._client.hgetall(f"n:{account}")
+            money = self._client.hgetall(f"money:{account}")
+            oldest = [self._client.zrange(f"ready:{account}:{kind}", 0, 0, withscores=True) for kind in Kind]
+        states: dict[str, dict[str, int]] = {}
+        for name, number in raw.items():
+            kind, _, state = text(name).partition(":")
+            states.setdefault(kind, {})[state] = int(number)
+        scores = [int(found[0][1]) for found in oldest if found]
+        waiting = {text(currency): int(cents) for currency, cents in money.items() if int(cents)}
+        return AccountCounts(states, waiting, min(scores, default=0))
+
+    def events(self) -> dict[str, int]:
+        """How many events were accepted, duplicates, ignored and quarantined since the first start."""
+        return self._numbers("n:events")
+
+    def engine(self) -> dict[str, int]:
+        """How many wake-ups were lost and leases ended since the first start."""
+        return self._numbers("n:engine")
+
+    def quarantined(self) -> int:
+        """How many unreadable bodies are kept."""
+        with store_errors():
+            return int(self._client.zcard("quarantine"))
+
+    def exchanges(self, transmission_id: str) -> list[dict[str, Any]]:
+        """Every request sent for a transmission and its answer, in order."""
+        codec = Codec()
+        with store_errors():
+            records: Any = self._client.lrange(f"x:{transmission_id}", 0, -1)
+        return [codec.unpack_exchange(record) for record in records]
+
+    def _numbers(self, key: str) -> dict[str, int]:
+        with store_errors():
+            return {text(name): int(number) for name, number in self._client.hgetall(key).items()}

@@ -1,0 +1,77 @@
+"""How events and exchanges lie in Redis: small, compressed, self-describing. Only app.store uses it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from secrets import randbelow
+from typing import Any
+
+import orjson
+import zstandard
+
+from app.events import Exchange
+
+ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
+RANDOM_LETTERS = 8
+ANSWER_CAP = 64 * 1024
+
+
+def new_id(now: datetime) -> str:
+    """Sixteen letters and digits that sort by time: milliseconds, then 41 random bits."""
+    return _base36(int(now.timestamp() * 1000), 8) + _base36(randbelow(36**RANDOM_LETTERS), RANDOM_LETTERS)
+
+
+def _base36(number: int, width: int) -> str:
+    digits = []
+    for _ in range(width):
+        number, digit = divmod(number, 36)
+        digits.append(ALPHABET[digit])
+    return "".join(reversed(digits))
+
+
+def milliseconds(moment: datetime) -> int:
+    """Milliseconds since 1970 UTC."""
+    return int(moment.timestamp() * 1000)
+
+
+def moment(value: str | bytes | int | float) -> datetime:
+    """The aware UTC time of milliseconds since 1970."""
+    return datetime.fromtimestamp(float(value) / 1000, UTC)
+
+
+def text(value: object) -> str:
+    """A reply of Redis as text; the client gives bytes, since records are binary."""
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def row(fields: Mapping[Any, Any]) -> dict[str, str]:
+    """A hash of Redis as text."""
+    return {text(name): text(value) for name, value in fields.items()}
+
+
+class Codec:
+    """Compresses one record at a time; not shared between threads (zstandard's contexts are not safe to)."""
+
+    def __init__(self) -> None:
+        self._compressor = zstandard.ZstdCompressor(level=3, write_content_size=True)
+        self._decompressor = zstandard.ZstdDecompressor()
+
+    def pack_event(self, name: str, merchant_id: str, raw: bytes) -> bytes:
+        """An event's name, merchant and JSON as one compressed record."""
+        return self._compressor.compress(b"%s\n%s\n%s" % (name.encode(), merchant_id.encode(), raw))
+
+    def unpack_event(self, record: bytes) -> tuple[str, str, bytes]:
+        """Name, merchant id and raw JSON of what pack_event made."""
+        name, merchant_id, raw = self._decompressor.decompress(record).split(b"\n", 2)
+        return name.decode(), merchant_id.decode(), raw
+
+    def pack_exchange(self, exchange: Exchange) -> bytes:
+        """One exchange, its bodies capped."""
+        fields = asdict(exchange)
+        fields["request"], fields["answer"] = exchange.request[:ANSWER_CAP], exchange.answer[:ANSWER_CAP]
+        return self._compressor.compress(orjson.dumps(fields))
+
+    def unpack_exchange(self, record: bytes) -> dict[str, Any]:
+        """The fields of an Exchange, `started_at` as ISO 8601 text."""
+        fields: dict[str, Any] = orjson.loads(self._decompressor.decompress(record))
+        return fields

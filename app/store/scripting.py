@@ -1,0 +1,58 @@
+"""Loads the Lua scripts with their shared part and the tables that policy and engine give them."""
+
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+import redis
+from redis.commands.core import Script
+
+from app.events import Kind
+from app.policies import POLICIES
+
+# These free memory or end what was begun, so they may run when Redis is at its limit.
+ALLOWED_OVER_LIMIT = frozenset({"claim", "announce", "complete", "settle", "tick", "acquire", "replay"})
+
+
+def quote(value: str) -> str:
+    """A Lua string literal of `value`."""
+    level = "=="
+    return f"[{level}[{value}]{level}]"
+
+
+def tables(envelopes: Mapping[Kind, str]) -> str:
+    """The constants that lib.lua expects, kinds in the order in which they are served (money first)."""
+    kinds = sorted(POLICIES, key=lambda kind: not POLICIES[kind].money)
+    lines = [
+        "local KINDS = {" + ", ".join(quote(kind) for kind in kinds) + "}",
+        "local MONEY, BLOCKS, ENVELOPES = {}, {}, {}",
+    ]
+    for kind in kinds:
+        policy = POLICIES[kind]
+        lines.append(f"MONEY[ {quote(kind)} ] = {str(policy.money).lower()}")
+        blocked = ", ".join(quote(name) for name in sorted(policy.blocks))
+        lines.append(f"BLOCKS[ {quote(kind)} ] = {{{blocked}}}")
+        lines.append(f"ENVELOPES[ {quote(kind)} ] = {quote(envelopes.get(kind, ''))}")
+    return "\n".join(lines)
+
+
+class Scripts:
+    """The store's scripts, ready to call by name; every call is one round trip and all or nothing."""
+
+    def __init__(self, client: redis.Redis, envelopes: Mapping[Kind, str]) -> None:
+        self._client = client
+        self._tables = tables(envelopes)
+        self._scripts: dict[str, Script] = {}
+
+    def run(self, name: str, *args: str | bytes | int | float) -> Any:
+        """Runs `name`.lua; raises redis.RedisError."""
+        script = self._scripts.get(name)
+        if script is None:
+            script = self._scripts[name] = self._client.register_script(self._source(name))
+        return script(args=args)
+
+    def _source(self, name: str) -> str:
+        flags = " flags=allow-oom" if name in ALLOWED_OVER_LIMIT else ""
+        folder = resources.files("app.store") / "scripts"
+        library = (folder / "lib.lua").read_text()
+        return "\n".join((f"#!lua{flags}", self._tables, library, (folder / f"{name}.lua").read_text()))

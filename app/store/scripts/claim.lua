@@ -1,0 +1,28 @@
+-- Gives a ready transmission to one worker, with a lease. ARGV: mark, tid, token, lease ms, alone (0|1).
+-- Answers {'claimed', t, blob, ledger row} or {'nothing', why}; 'suspect' asks to come again alone.
+local refused = check_instance(ARGV[1])
+if refused then return refused end
+local tid, token, lease, alone = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local now = clock()
+local t = redis.call('HMGET', 't:' .. tid, 'st', 'a', 'k', 's', 'e', 'dn', 'c')
+local state, account, kind = t[1], t[2], t[3]
+if not state then return {'nothing', 'unknown'} end
+local handed = 'handed:' .. account .. ':' .. kind
+if state ~= 'ready' then
+  redis.call('ZREM', handed, tid)
+  return {'nothing', state}
+end
+if tonumber(t[6] or '0') >= 3 and alone == '0' then return {'suspect'} end
+redis.call('ZREM', handed, tid)
+local gate = redis.call('HGET', 'g:' .. account, 'state')
+if gate and gate ~= 'open' then
+  redis.call('ZADD', 'ready:' .. account .. ':' .. kind, t[7], tid)
+  return {'nothing', 'gate closed'}
+end
+redis.call('ZREM', 'ready:' .. account .. ':' .. kind, tid)
+redis.call('HSET', 't:' .. tid, 'st', 'running', 'tk', token, 'al', alone)
+redis.call('HINCRBY', 't:' .. tid, 'n', 1)
+extend_lease(tid, now, lease)
+count(account, kind, 'ready', 'running')
+return {'claimed', redis.call('HGETALL', 't:' .. tid), redis.call('GET', 'e:' .. t[5]),
+  redis.call('HGETALL', 'l:' .. account .. ':' .. t[4])}

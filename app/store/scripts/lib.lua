@@ -1,0 +1,114 @@
+-- Shared by every script: the state changes that must look the same wherever they happen.
+-- KINDS, BLOCKS, MONEY and ENVELOPES are put before this text by app/store/scripting.py.
+
+local function clock()
+  local t = redis.call('TIME')
+  return t[1] * 1000 + math.floor(t[2] / 1000)
+end
+
+local function text(number) return string.format('%.0f', number) end
+
+local function count(account, kind, from, to)
+  if from then redis.call('HINCRBY', 'n:' .. account, kind .. ':' .. from, -1) end
+  if to then redis.call('HINCRBY', 'n:' .. account, kind .. ':' .. to, 1) end
+end
+
+local function money(account, currency, cents)
+  if currency and currency ~= '' and cents ~= 0 then
+    redis.call('HINCRBY', 'money:' .. account, currency, cents)
+  end
+end
+
+local function check_instance(mark)
+  if redis.call('GET', 'relay:instance') ~= mark then
+    return redis.error_reply('INSTANCE this store does not belong to this relay')
+  end
+end
+
+-- The wake-up: a message as celery and kombu would have written it, with nothing but the id.
+local function push(kind, tid)
+  local tag = tid .. '-' .. redis.call('INCR', 'relay:sequence')
+  local message = string.gsub(ENVELOPES[kind], '@TAG@', tag)
+  message = string.gsub(message, '@TID@', tid)
+  redis.call('LPUSH', kind, message)
+end
+
+-- Ready -> handed, by priority, as far as the window and the gate allow.
+local function refill(account, now)
+  local gate = redis.call('HGET', 'g:' .. account, 'state')
+  if gate and gate ~= 'open' then return end
+  local window = tonumber(redis.call('GET', 'relay:window') or '32')
+  local money_waits = false
+  for _, kind in ipairs(KINDS) do
+    local ready, handed = 'ready:' .. account .. ':' .. kind, 'handed:' .. account .. ':' .. kind
+    local waiting = redis.call('ZCARD', ready)
+    if waiting > 0 then
+      local limit = window
+      if money_waits and not MONEY[kind] then limit = math.max(1, math.floor(window / 10)) end
+      local room = limit - redis.call('ZCARD', handed)
+      if room > 0 then
+        local popped = redis.call('ZPOPMIN', ready, room)
+        for i = 1, #popped, 2 do
+          push(kind, popped[i])
+          redis.call('ZADD', handed, now, popped[i])
+        end
+      end
+      if MONEY[kind] and waiting > room then money_waits = true end
+    end
+  end
+end
+
+local function make_ready(tid, account, kind, from, created)
+  redis.call('HSET', 't:' .. tid, 'st', 'ready')
+  redis.call('ZADD', 'ready:' .. account .. ':' .. kind, created, tid)
+  count(account, kind, from, 'ready')
+end
+
+-- The subject's line: the first that is not held back by a dead one before it may go.
+local function advance(row, account)
+  local line = redis.call('HGET', row, 'q')
+  if not line then return end
+  local kept, blocked, going = {}, {}, false
+  for tid in string.gmatch(line, '%S+') do
+    local t = redis.call('HMGET', 't:' .. tid, 'st', 'k', 'c')
+    local state, kind = t[1], t[2]
+    if state == 'ready' or state == 'running' or state == 'retrying' then going = true end
+    if state == 'dead' then
+      for _, name in ipairs(BLOCKS[kind] or {}) do blocked[name] = true end
+    end
+    if state == 'held' and not going and not blocked[kind] then
+      make_ready(tid, account, kind, 'held', t[3])
+      going = true
+    end
+    if state and (state == 'ready' or state == 'running' or state == 'retrying' or state == 'dead'
+        or state == 'held') then
+      kept[#kept + 1] = tid
+    end
+  end
+  if #kept == 0 then redis.call('HDEL', row, 'q') else redis.call('HSET', row, 'q', table.concat(kept, ' ')) end
+end
+
+-- One transmission less needs the event; with the last one its payload starts to expire.
+local function release_event(eid, seconds)
+  if not eid or eid == '' then return end
+  if redis.call('EXISTS', 'er:' .. eid) == 1 and redis.call('DECR', 'er:' .. eid) > 0 then return end
+  redis.call('DEL', 'er:' .. eid)
+  if seconds > 0 then redis.call('EXPIRE', 'e:' .. eid, seconds) else redis.call('DEL', 'e:' .. eid) end
+end
+
+-- Only the holder of the fencing token may write for a running transmission.
+local function owns(tid, token)
+  local t = redis.call('HMGET', 't:' .. tid, 'st', 'tk')
+  return t[1] == 'running' and t[2] == token
+end
+
+local function extend_lease(tid, now, milliseconds)
+  redis.call('HSET', 't:' .. tid, 'le', text(now + milliseconds))
+  redis.call('ZADD', 'due', now + milliseconds, tid)
+end
+
+local function bury(tid, account, kind, from, reason, failure, now)
+  redis.call('HSET', 't:' .. tid, 'st', 'dead', 'r', reason, 'f', failure, 'dd', text(now))
+  redis.call('ZADD', 'dead:' .. account, now, tid)
+  count(account, kind, from, 'dead')
+end

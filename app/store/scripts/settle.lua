@@ -1,0 +1,54 @@
+-- Ends an attempt under its fencing token: the new state, the line, the exchanges, the next wake-ups.
+-- ARGV: tid, token, outcome (delivered|skipped|retrying|postponed|dead), reason, failure, delay ms,
+--       payload seconds, exchange seconds, row whose announcement ends ('' = none), ledger seconds,
+--       m, exchange{m}
+local tid, token, outcome, reason, failure = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local delay, payload_seconds, exchange_seconds = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+if not owns(tid, token) then return 0 end
+local now = clock()
+local key = 't:' .. tid
+local t = redis.call('HMGET', key, 'a', 'k', 's', 'e', 'm', 'cu', 'ne', 'nv', 'c')
+local account, kind, row = t[1], t[2], 'l:' .. t[1] .. ':' .. t[3]
+for n = 1, tonumber(ARGV[11]) do redis.call('RPUSH', 'x:' .. tid, ARGV[11 + n]) end
+if ARGV[9] ~= '' then redis.call('HDEL', ARGV[9], 'fs', 'fa', 'ft', 'fl', 'fe') end
+redis.call('ZREM', 'due', tid)
+redis.call('HDEL', key, 'tk', 'le', 'ne', 'nv')
+if outcome == 'delivered' or outcome == 'skipped' then
+  redis.call('HDEL', key, 'f', 'dn', 'ln', 'al', 'dd')
+  redis.call('HSET', key, 'st', outcome, 'r', reason, 'dd', text(now))
+  count(account, kind, 'running', outcome)
+  money(account, t[6], -tonumber(t[5] or '0'))
+  if outcome == 'skipped' and t[7] then
+    -- What it was skipped for may not hold for the snapshot that came meanwhile.
+    release_event(t[4], payload_seconds)
+    redis.call('HDEL', key, 'dd', 'r')
+    redis.call('HSET', key, 'st', 'held', 'e', t[7], 'v', t[8])
+    count(account, kind, outcome, 'held')
+    money(account, t[6], tonumber(t[5] or '0'))
+  else
+    release_event(t[4], payload_seconds)
+    release_event(t[7], 0)
+    redis.call('EXPIRE', key, exchange_seconds)
+    redis.call('EXPIRE', 'x:' .. tid, exchange_seconds)
+    redis.call('EXPIRE', row, ARGV[10])
+  end
+  advance(row, account)
+else
+  redis.call('HSET', key, 'r', reason, 'f', failure)
+  if t[7] then
+    release_event(t[4], 0)
+    redis.call('HSET', key, 'e', t[7], 'v', t[8])
+    if outcome == 'dead' then outcome, delay = 'retrying', 0 end
+  end
+  if outcome == 'dead' then
+    bury(tid, account, kind, 'running', reason, failure, now)
+    advance(row, account)
+  else
+    if outcome == 'postponed' then redis.call('HINCRBY', key, 'n', -1) end
+    redis.call('HSET', key, 'st', 'retrying', 'du', text(now + delay))
+    count(account, kind, 'running', 'retrying')
+    redis.call('ZADD', 'due', now + delay, tid)
+  end
+end
+refill(account, now)
+return 1

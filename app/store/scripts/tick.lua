@@ -1,0 +1,65 @@
+-- The dispatcher's round: who works, what is due, whose lease ended, which wake-ups were lost, whose gate opens.
+-- ARGV: process, slots (0 = only looks on), limit
+-- Answers {lost wake-ups, ended leases, poisoned, accounts to probe}
+local process, slots, limit = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local now = clock()
+if slots > 0 then
+  redis.call('ZADD', 'relay:processes', now, process .. ' ' .. slots)
+  redis.call('ZREMRANGEBYSCORE', 'relay:processes', '-inf', now - 15000)
+  local total = 0
+  for _, member in ipairs(redis.call('ZRANGE', 'relay:processes', 0, -1)) do
+    total = total + tonumber(string.match(member, ' (%d+)$'))
+  end
+  redis.call('SET', 'relay:window', 4 * total)
+end
+
+local lost, ended, poisoned, probes = 0, 0, 0, {}
+for _, tid in ipairs(redis.call('ZRANGEBYSCORE', 'due', '-inf', now, 'LIMIT', 0, limit)) do
+  redis.call('ZREM', 'due', tid)
+  local key = 't:' .. tid
+  local t = redis.call('HMGET', key, 'st', 'a', 'k', 'c', 's', 'al')
+  local state, account, kind = t[1], t[2], t[3]
+  if state == 'retrying' then
+    redis.call('HDEL', key, 'du')
+    make_ready(tid, account, kind, 'retrying', t[4])
+  elseif state == 'running' then
+    ended = ended + 1
+    redis.call('HDEL', key, 'tk', 'le')
+    redis.call('HINCRBY', key, 'dn', 1)
+    local alone = t[6] == '1' and redis.call('HINCRBY', key, 'ln', 1) or 0
+    if alone >= 2 then
+      poisoned = poisoned + 1
+      bury(tid, account, kind, 'running', 'its worker died five times, twice while it ran alone', 'poison', now)
+      advance('l:' .. account .. ':' .. t[5], account)
+    else
+      make_ready(tid, account, kind, 'running', t[4])
+    end
+  end
+end
+
+for _, account in ipairs(redis.call('SMEMBERS', 'accounts')) do
+  local gate = redis.call('HMGET', 'g:' .. account, 'state', 'until', 'reason')
+  if gate[1] == 'closed' and tonumber(gate[2]) <= now then
+    if gate[3] == 'throttled' then
+      redis.call('DEL', 'g:' .. account)
+    elseif redis.call('SET', 'probe:' .. account, process, 'NX', 'PX', 90000) then
+      probes[#probes + 1] = account
+    end
+  end
+  for _, kind in ipairs(KINDS) do
+    local handed = 'handed:' .. account .. ':' .. kind
+    for _, tid in ipairs(redis.call('ZRANGEBYSCORE', handed, '-inf', now - 60000, 'LIMIT', 0, limit)) do
+      if redis.call('HGET', 't:' .. tid, 'st') == 'ready' then
+        lost = lost + 1
+        push(kind, tid)
+        redis.call('ZADD', handed, now, tid)
+      else
+        redis.call('ZREM', handed, tid)
+      end
+    end
+  end
+  refill(account, now)
+end
+if lost > 0 then redis.call('HINCRBY', 'n:engine', 'lost wake-ups', lost) end
+if ended > 0 then redis.call('HINCRBY', 'n:engine', 'ended leases', ended) end
+return {lost, ended, poisoned, probes}

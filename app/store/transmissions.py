@@ -1,0 +1,140 @@
+"""The worker's side of the store: claim, settle, and the dispatcher's round."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from app.errors import LeaseLost
+from app.events import Kind, Transmission
+from app.store.connection import store_errors
+from app.store.records import Codec, moment
+from app.store.scripting import Scripts
+
+CLAIM_LEASE_MS = 30_000
+
+
+class Ending(StrEnum):
+    """How an attempt ends."""
+
+    DELIVERED = "delivered"
+    SKIPPED = "skipped"
+    RETRYING = "retrying"
+    POSTPONED = "postponed"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """The end of an attempt: its word, the reason, and when it goes on (seconds from now)."""
+
+    ending: Ending
+    reason: str = ""
+    failure: str = ""
+    delay_seconds: float = 0.0
+    announced_row: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """There is nothing to claim, and why; `suspect` asks to come again alone in the process."""
+
+    why: str
+
+    @property
+    def suspect(self) -> bool:
+        """True when the transmission's worker died three times: it must run alone."""
+        return self.why == "suspect"
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one dispatcher round found."""
+
+    lost_wake_ups: int
+    ended_leases: int
+    poisoned: int
+    probes: tuple[str, ...]
+
+
+class Transmissions:
+    """Owns the states of transmissions. Safe to share between threads."""
+
+    def __init__(
+        self,
+        scripts: Scripts,
+        read_payload: Callable[[bytes], dict[str, Any]],
+        *,
+        mark: str,
+        payload_seconds: int,
+        exchange_seconds: int,
+        ledger_seconds: int,
+    ) -> None:
+        self._scripts = scripts
+        self._read_payload = read_payload
+        self._mark = mark
+        self._seconds = (payload_seconds, exchange_seconds)
+        self._ledger_seconds = ledger_seconds
+
+    def claim(self, transmission_id: str, token: str, *, alone: bool = False) -> Transmission | Nothing:
+        """Takes a ready transmission for 30 s under `token`. Raises StoreUnavailable, InstanceMismatch."""
+        with store_errors():
+            answer = self._scripts.run(
+                "claim", self._mark, transmission_id, token, CLAIM_LEASE_MS, int(alone)
+            )
+        word = answer[0].decode()
+        if word == "claimed":
+            return self._transmission(transmission_id, token, alone, answer)
+        return Nothing("suspect" if word == "suspect" else answer[1].decode())
+
+    def settle(
+        self, transmission_id: str, token: str, settlement: Settlement, exchanges: Sequence[bytes] = ()
+    ) -> None:
+        """Ends the attempt. Raises LeaseLost when another worker owns it now; nothing is written then."""
+        with store_errors():
+            owned = self._scripts.run(
+                "settle",
+                transmission_id,
+                token,
+                settlement.ending,
+                settlement.reason,
+                settlement.failure,
+                int(settlement.delay_seconds * 1000),
+                *self._seconds,
+                settlement.announced_row,
+                self._ledger_seconds,
+                len(exchanges),
+                *exchanges,
+            )
+        if not owned:
+            raise LeaseLost(f"{transmission_id} is no longer ours to settle")
+
+    def tick(self, process: str, slots: int, limit: int = 500) -> Round:
+        """One dispatcher round; any number of processes may run it."""
+        with store_errors():
+            lost, ended, poisoned, probes = self._scripts.run("tick", process, slots, limit)
+        return Round(lost, ended, poisoned, tuple(account.decode() for account in probes))
+
+    def _transmission(self, transmission_id: str, token: str, alone: bool, answer: list[Any]) -> Transmission:
+        fields, ledger = pairs(answer[1]), pairs(answer[3])
+        name, merchant_id, raw = Codec().unpack_event(answer[2])
+        return Transmission(
+            id=transmission_id,
+            kind=Kind(fields["k"]),
+            account=fields["a"],
+            subject=fields["s"],
+            token=token,
+            attempt=int(fields["n"]),
+            created_at=moment(fields["c"]),
+            event_name=name,
+            merchant_id=merchant_id,
+            payload=self._read_payload(raw),
+            alone=alone,
+            replayed_ms=int(fields.get("rp", "0")),
+            ledger=ledger,
+        )
+
+
+def pairs(flat: Sequence[bytes]) -> dict[str, str]:
+    """A dict of what HGETALL gives inside a script."""
+    return {flat[i].decode(): flat[i + 1].decode() for i in range(0, len(flat), 2)}

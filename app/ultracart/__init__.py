@@ -1,0 +1,1 @@
+"""What UltraCart says and how it is read."""

@@ -1,0 +1,74 @@
+"""What tells one event from another: its object's key and the digest of its content; for app.ultracart alone.
+
+UltraCart sends no event id. A repeated delivery may be rendered anew, so what changes by itself
+(exchange rates, deliveries of e-mails, scores, cost estimates) does not count.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from app.ultracart.catalogue import OBJECT_KEYS, category
+
+_VOLATILE = frozenset({"exchange_rate", "update_billing_url", "emails", "fraud_score"})
+_VOLATILE_BEGINNINGS = ("localized", "actual_")
+
+
+class _Volatile(dict[str, bool]):
+    """Which keys do not count: each is judged once. Keys come from outside, so it is emptied when full."""
+
+    def __missing__(self, key: str) -> bool:
+        if len(self) >= 4096:
+            self.clear()
+        self[key] = verdict = key in _VOLATILE or key.startswith(_VOLATILE_BEGINNINGS)
+        return verdict
+
+
+_is_volatile = _Volatile()
+
+
+@lru_cache(maxsize=256)
+def _key_names(event_name: str) -> tuple[str, ...]:
+    return OBJECT_KEYS.get(category(event_name), ())
+
+
+def object_key(event_name: str, payload: Mapping[str, Any]) -> str:
+    """What the event's object is called by within its merchant; "" where it has no such name."""
+    for name in _key_names(event_name):
+        value = payload.get(name)
+        if type(value) is str and value.strip():
+            return value.strip()
+        if type(value) is int:
+            return str(value)
+    return ""
+
+
+def digest(merchant_id: str, event_name: str, key: str, payload: dict[str, Any]) -> bytes:
+    """16 bytes that are equal for equal content: keys in order, null as absent, without what is volatile."""
+    canonical = orjson.dumps(_settled(payload), option=orjson.OPT_SORT_KEYS)
+    head = f"{merchant_id.casefold()}\0{event_name}\0{key}\0".encode()
+    return blake2b(head + canonical, digest_size=16).digest()
+
+
+def _settled(node: dict[str, Any]) -> dict[str, Any]:
+    settled: dict[str, Any] = {}
+    for key, value in node.items():
+        if value is None or _is_volatile[key]:
+            continue
+        kind = type(value)
+        if kind is dict:
+            value = _settled(value)
+        elif kind is list:
+            value = _settled_list(value)
+        settled[key] = value
+    return settled
+
+
+def _settled_list(nodes: list[Any]) -> list[Any]:
+    return [
+        _settled(node) if (kind := type(node)) is dict else _settled_list(node) if kind is list else node
+        for node in nodes
+    ]

@@ -1,0 +1,71 @@
+"""The receiver's Flask application; `create_app` is what the WSGI server calls."""
+
+import os
+from functools import partial
+
+import structlog
+from flask import Flask
+from werkzeug.exceptions import HTTPException
+
+from app.logs import configure_logs
+from app.settings import Settings, load_settings
+from app.web import health, hooks, metrics
+from app.web.answer import Answer, answer
+from app.web.inbox import Inbox, LateInbox
+from app.web.lifetime import Lifetime
+
+log = structlog.get_logger()
+
+
+def create_app(
+    settings: Settings | None = None,
+    inbox: Inbox | None = None,
+    readings: metrics.StoreReadings | None = None,
+) -> Flask:
+    """Build the application.
+
+    Without arguments (under a server) it reads the environment, sets up the logs and watches for the end of
+    its process. Raises SettingsError, InstanceMismatch. `readings` are the store's numbers for `/metrics`.
+    """
+    lifetime = Lifetime()
+    if settings is None:
+        configure_logs()
+        settings = load_settings(os.environ)
+        lifetime.watch()
+    inbox = inbox or _store_inbox(settings)
+    meters = metrics.Meters(readings)
+    receiver = hooks.Receiver(hooks.doors(settings), inbox, settings.webhook_max_bytes, meters)
+    app = _bare_app()
+    app.register_blueprint(hooks.blueprint(receiver))
+    app.register_blueprint(health.blueprint(inbox.ready, lifetime.stopping))
+    app.register_blueprint(metrics.blueprint(meters))
+    return app
+
+
+def _store_inbox(settings: Settings) -> Inbox:
+    from app.services import build_inbox  # noqa: PLC0415 - whoever brings an inbox needs no store
+
+    inbox = LateInbox(partial(build_inbox, settings))
+    inbox.open_early()
+    return inbox
+
+
+def _bare_app() -> Flask:
+    """Flask with short JSON errors, no static files and no redirects (a redirected POST is a lost one)."""
+    app = Flask("app.web", static_folder=None)
+    app.url_map.merge_slashes = False
+    app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(Exception, _failed)
+    return app
+
+
+def _refused(error: HTTPException) -> Answer:
+    status = error.code or 500
+    allowed = getattr(error, "valid_methods", None)
+    extra = [("Allow", ", ".join(sorted(allowed)))] if allowed else []
+    return answer(status, {"error": error.name.lower()}, extra)
+
+
+def _failed(_error: Exception) -> Answer:
+    log.exception("request.failed")
+    return answer(500, {"error": "internal error"})

@@ -1,0 +1,65 @@
+"""Short JSON answers and the refusals of the receiver; for app.web only."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import orjson
+from flask import Response
+from werkzeug.datastructures import Headers
+from werkzeug.datastructures.mixins import ImmutableHeadersMixin
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+FIXED_HEADERS = (
+    ("Content-Type", "application/json"),
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Server", "ultracart-relay"),
+)
+
+
+class FixedHeaders(ImmutableHeadersMixin, Headers):  # type: ignore[misc]
+    """Headers that all answers share: making them anew costs more than checking the credentials."""
+
+    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
+        super().__init__()
+        for name, value in pairs:
+            Headers.add(self, name, value)
+
+
+class Answer(Response):
+    """A whole answer that is ready to go.
+
+    The server sends a plain list in one piece with its length, but streams any other iterable piece by piece
+    through its event loop; so the call hands over the list.
+    """
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Send it: nothing is left to compute."""
+        start_response(self.status, self.headers.to_wsgi_list())
+        return cast(list[bytes], self.response)
+
+
+SHARED_HEADERS = FixedHeaders(FIXED_HEADERS)
+
+
+def answer(status: int, body: Mapping[str, Any], extra: Iterable[tuple[str, str]] = ()) -> Answer:
+    """JSON with the fixed headers; `extra` headers follow them."""
+    headers = Headers([*FIXED_HEADERS, *extra]) if extra else SHARED_HEADERS
+    return Answer([orjson.dumps(body)], status, headers)
+
+
+class Refusal(Exception):
+    """This delivery is not taken, and why, in words that may be shown to whoever asked."""
+
+    def __init__(self, status: int, reason: str, extra: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+        self.extra = extra
+
+    def answer(self) -> Answer:
+        """As JSON: `{"error": reason}`."""
+        return answer(self.status, {"error": self.reason}, self.extra)

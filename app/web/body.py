@@ -1,0 +1,81 @@
+"""The body of a delivery, counted while it is read and never larger than the limit; for app.web only."""
+
+import zlib
+from collections.abc import Mapping
+from typing import Any, BinaryIO
+
+from app.web.answer import Refusal
+
+PIECE = 256 * 1024
+MAX_INFLATED = 64 * 1024 * 1024
+GZIP_MAGIC = b"\x1f\x8b"
+GZIP_WINDOW = 31
+
+
+def announced_size(environ: Mapping[str, Any], limit: int) -> int | None:
+    """What `Content-Length` promises, None when there is none; raises Refusal 413 beyond the limit.
+
+    Beside a transfer coding the length means nothing (RFC 9112, 6.3), so it is not believed there.
+    """
+    announced = environ.get("CONTENT_LENGTH", "")
+    if environ.get("HTTP_TRANSFER_ENCODING") or not announced.isdecimal():
+        return None
+    if len(announced) > 18 or int(announced) > limit:
+        raise too_large(limit)
+    return int(announced)
+
+
+def read(environ: Mapping[str, Any], announced: int | None, limit: int) -> bytes:
+    """The whole body. Raises Refusal 413 beyond the limit, 400 when the client went away in the middle.
+
+    The server ends the input silently when the connection breaks, so a body shorter than announced is half a
+    delivery and is not taken. A chunked body that breaks looks whole; it cannot be read as JSON, though.
+    """
+    stream: BinaryIO = environ["wsgi.input"]
+    if announced is None and not environ.get("wsgi.input_terminated"):
+        return b""
+    body = _read_up_to(stream, limit + 1 if announced is None else announced)
+    if len(body) > limit:
+        raise too_large(limit)
+    if announced is not None and len(body) < announced:
+        raise Refusal(400, "the body ended before its announced length")
+    return body
+
+
+def _read_up_to(stream: BinaryIO, most: int) -> bytes:
+    pieces = []
+    while most > 0:
+        piece = stream.read(min(most, PIECE))
+        if not piece:
+            break
+        pieces.append(piece)
+        most -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def too_large(limit: int) -> Refusal:
+    """413 with the limit in words."""
+    return Refusal(413, f"larger than {limit} bytes")
+
+
+def unpack(body: bytes, most: int = MAX_INFLATED) -> bytes:
+    """The body itself, or what a gzipped one holds (proxies and agents compress without being asked).
+
+    Told by the first two bytes, which no JSON has, so a missing or wrong `Content-Encoding` does no harm.
+    Raises ValueError when it is damaged, cut off, or inflates to more than `most` bytes.
+    """
+    if not body.startswith(GZIP_MAGIC):
+        return body
+    inflated = bytearray()
+    while body.startswith(GZIP_MAGIC):
+        member = zlib.decompressobj(GZIP_WINDOW)
+        try:
+            inflated += member.decompress(body, most + 1 - len(inflated))
+        except zlib.error as error:
+            raise ValueError("the gzipped body is damaged") from error
+        if len(inflated) > most:
+            raise ValueError(f"the gzipped body inflates to more than {most} bytes")
+        if not member.eof:
+            raise ValueError("the gzipped body is cut off")
+        body = member.unused_data
+    return bytes(inflated)

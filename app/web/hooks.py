@@ -1,0 +1,168 @@
+"""`POST /webhooks/ultracart[/<merchant_id>]`: takes deliveries into the store; for app.web only.
+
+200 means that everything is on disk. Nothing here calls a CRM or validates a schema.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import structlog
+from flask import Blueprint, request
+
+from app.errors import RelayError
+from app.events import Admission, Arrival, Event, Unreadable
+from app.relay.facts import facts
+from app.settings import Merchant, Settings
+from app.ultracart.catalogue import EVENT_NAMES
+from app.ultracart.parse import parse_delivery, raw_json
+from app.web.answer import Answer, Refusal, answer
+from app.web.auth import Guard
+from app.web.body import announced_size, read, unpack
+from app.web.inbox import Inbox
+from app.web.metrics import Meters
+
+RETRY_AFTER = (("Retry-After", "30"),)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One merchant's entrance."""
+
+    merchant: Merchant
+    guard: Guard
+
+
+def doors(settings: Settings) -> dict[str | None, Door]:
+    """The entrances by merchant id, and under None that of the bare path."""
+    entrances: dict[str | None, Door] = {
+        merchant_id: Door(merchant, Guard(merchant)) for merchant_id, merchant in settings.merchants.items()
+    }
+    usual = entrances.get(settings.ultracart_merchant_id)
+    if usual is None and len(entrances) == 1:
+        usual = next(iter(entrances.values()))
+    return {**entrances, None: usual} if usual else entrances
+
+
+class Receiver:
+    """The view: checks in the order of the contract, then reads, understands and admits."""
+
+    def __init__(
+        self, entrances: Mapping[str | None, Door], inbox: Inbox, limit: int, meters: Meters
+    ) -> None:
+        self._doors = entrances
+        self._inbox = inbox
+        self._limit = limit
+        self._meters = meters
+
+    def receive(self, merchant_id: str | None = None) -> Answer:
+        """Answer one POST; see the contract of the receiver."""
+        started = perf_counter()
+        try:
+            reply = self._take(merchant_id, request.environ, started)
+        except Refusal as refusal:
+            reply = refusal.answer()
+        self._meters.delivered(reply.status_code, perf_counter() - started)
+        return reply
+
+    def _take(self, merchant_id: str | None, environ: Mapping[str, Any], started: float) -> Answer:
+        door = self._doors.get(merchant_id)
+        if door is None:
+            raise Refusal(404, "no such merchant")
+        announced = announced_size(environ, self._limit)
+        door.guard.check(environ.get("HTTP_AUTHORIZATION"))
+        body = read(environ, announced, self._limit)
+        admission = self._own(understand(body, door.merchant), body, door.merchant.id)
+        self._meters.admitted(admission)
+        self._report(admission, door.merchant.id, len(body), started)
+        return answer(200, _counts(admission) | {"ids": admission.ids})
+
+    def _own(self, items: Sequence[Arrival | Unreadable], body: bytes, merchant_id: str) -> Admission:
+        """Put it on disk, or raise Refusal 503: it may or may not be there, and has to come again."""
+        if not items:
+            return Admission(0, 0, 0, 0, ())
+        try:
+            return self._admit(items, body, merchant_id)
+        except RelayError as error:
+            log.error("delivery.refused", merchant=merchant_id, error=type(error).__name__)
+            raise unavailable() from error
+        except Exception as error:
+            log.exception("delivery.failed", merchant=merchant_id, events=len(items))
+            raise unavailable() from error
+
+    def _admit(self, items: Sequence[Arrival | Unreadable], body: bytes, merchant_id: str) -> Admission:
+        try:
+            return self._inbox.admit(items, merchant_id)
+        except RelayError:
+            raise
+        except Exception as error:
+            # A fault of ours would meet the same delivery again and again: keep it whole, for a person.
+            return self._inbox.admit([_kept(error, body, merchant_id)], merchant_id)
+
+    @staticmethod
+    def _report(admission: Admission, merchant_id: str, size: int, started: float) -> None:
+        milliseconds = round((perf_counter() - started) * 1000, 2)
+        log.info(
+            "delivery.received",
+            merchant=merchant_id,
+            bytes=size,
+            milliseconds=milliseconds,
+            **_counts(admission),
+        )
+
+
+def unavailable() -> Refusal:
+    """The store cannot take it: come again in 30 seconds."""
+    return Refusal(503, "the store cannot take deliveries now", RETRY_AFTER)
+
+
+def understand(body: bytes, merchant: Merchant) -> list[Arrival | Unreadable]:
+    """What the delivery holds, in its order. Never raises: what fails is kept whole, for a person."""
+    try:
+        plain = unpack(body)
+    except ValueError as error:
+        return [Unreadable(str(error), body)]
+    try:
+        found = parse_delivery(plain, merchant.id)
+        return [item if isinstance(item, Unreadable) else _arrival(item, merchant) for item in found]
+    except Exception as error:
+        # A delivery is worth more than the fault that it met: a 5xx would make the shop repeat it for ever.
+        return [_kept(error, body, merchant.id)]
+
+
+def _arrival(event: Event, merchant: Merchant) -> Arrival | Unreadable:
+    raw = raw_json(event)
+    if event.name not in EVENT_NAMES:
+        return Arrival(event, raw, (), ignored=True)
+    try:
+        return Arrival(event, raw, facts(event, merchant.account))
+    except Exception as error:
+        # One event that we fail on must not hold up its neighbours.
+        return _kept(error, b'{"%s":%s}' % (event.name.encode(), raw), merchant.id)
+
+
+def _kept(error: Exception, body: bytes, merchant_id: str) -> Unreadable:
+    log.error("delivery.not_understood", merchant=merchant_id, bytes=len(body), exc_info=error)
+    return Unreadable(f"the receiver failed on it ({type(error).__name__})", body)
+
+
+def _counts(admission: Admission) -> dict[str, Any]:
+    return {
+        "accepted": admission.accepted,
+        "duplicates": admission.duplicates,
+        "ignored": admission.ignored,
+        "quarantined": admission.quarantined,
+    }
+
+
+def blueprint(receiver: Receiver) -> Blueprint:
+    """Both paths, POST only: OPTIONS is no way in either."""
+    hooks = Blueprint("hooks", __name__, url_prefix="/webhooks/ultracart")
+    for path in ("", "/<merchant_id>"):
+        hooks.add_url_rule(
+            path, "receive", receiver.receive, methods=["POST"], provide_automatic_options=False
+        )
+    return hooks

@@ -1,0 +1,63 @@
+"""What the receiver needs of the store, and how it waits for one that is not there yet; for app.web only."""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import structlog
+
+from app.errors import StoreUnavailable
+from app.events import Admission, Arrival, Unreadable
+
+log = structlog.get_logger()
+
+
+class Inbox(Protocol):
+    """The store's side that faces the receiver."""
+
+    def admit(self, items: Sequence[Arrival | Unreadable], merchant_id: str) -> Admission:
+        """Put the delivery on disk, all of it; raises RelayError when that did not happen."""
+
+    def ready(self) -> None:
+        """A durable write within a second; raises RelayError when that did not happen."""
+
+
+class LateInbox:
+    """An inbox that is opened by the first one who needs it, and again until that succeeds.
+
+    A receiver that starts while the store is down answers 503 and comes good by itself; one that refused to
+    start would leave the shop with a closed port.
+    """
+
+    def __init__(self, build: Callable[[], Inbox]) -> None:
+        self._build = build
+        self._lock = threading.Lock()
+        self._inbox: Inbox | None = None
+
+    def admit(self, items: Sequence[Arrival | Unreadable], merchant_id: str) -> Admission:
+        """As the inbox does it; StoreUnavailable also while it cannot be opened."""
+        return self._opened().admit(items, merchant_id)
+
+    def ready(self) -> None:
+        """As the inbox says it; StoreUnavailable also while it cannot be opened."""
+        self._opened().ready()
+
+    def open_early(self) -> None:
+        """Open it now if the store is there. Raises InstanceMismatch: nothing may start on a wrong store."""
+        try:
+            self._opened()
+        except StoreUnavailable as error:
+            log.warning("receiver.store_down_at_start", error=type(error).__name__)
+
+    def _opened(self) -> Inbox:
+        inbox = self._inbox
+        if inbox is not None:
+            return inbox
+        # Whoever waits longer than this for another's attempt is better told to come again.
+        if not self._lock.acquire(timeout=1.0):
+            raise StoreUnavailable("the store is being opened")
+        try:
+            self._inbox = self._inbox or self._build()
+            return self._inbox
+        finally:
+            self._lock.release()

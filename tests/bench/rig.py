@@ -1,0 +1,137 @@
+"""A whole relay for the engine's figures: Valkey, stand-in CRM, receiver, workers; for tests.bench only."""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from subprocess import Popen
+from typing import Any
+from urllib.request import urlopen
+
+from tests.bench.load import Round, Target, post_all
+from tests.bench.orders import delivery, event_json, order
+from tests.bench.processes import BIN, Children, free_port
+from tests.bench.systems import PASSWORD, USERNAME, Shape, relay_environment, relay_web_command
+from tests.bench.valkey import start_valkey, used_memory
+
+EVENTS_PER_POST = 20
+CONNECTIONS = 4
+WORKER_THREADS = 8
+UNLIMITED = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Crm:
+    """What the stand-in CRM has seen so far."""
+
+    sales: int
+    contacts: int
+    requests: int
+    throttled: int
+    by_minute: tuple[int, ...]
+    by_route: dict[str, int]
+    twice: int
+
+
+class Rig:
+    """One relay with its own everything. `account_rate` 0: a CRM without limit; `our_rate`: our budget."""
+
+    def __init__(self, children: Children, work: Path, *, account_rate: int, our_rate: int) -> None:
+        self._children = children
+        self._work = work
+        work.mkdir()
+        self.redis_url = start_valkey(children, work.name, work / "valkey")
+        self._crm_port = free_port()
+        crm = [
+            sys.executable,
+            "-m",
+            "app.sandbox",
+            "--port",
+            str(self._crm_port),
+            "--rate",
+            str(account_rate),
+        ]
+        children.await_port(self._crm_port, children.start(f"crm-{work.name}", crm, {}))
+        self._port = free_port()
+        data = work / "data"
+        data.mkdir()
+        crm_url = f"http://127.0.0.1:{self._crm_port}/ontraport/1"
+        self._env = relay_environment(self.redis_url, data, crm_url)
+        self._env |= {"PORT": str(self._port), "ONTRAPORT_RATE_PER_MINUTE": str(our_rate)}
+        web = children.start(f"web-{work.name}", relay_web_command(self._port, Shape()), self._env)
+        children.await_port(self._port, web)
+
+    def admit(self, numbers: Iterable[int], customer: Callable[[int], int] = lambda number: number) -> Round:
+        """Post these orders, 20 a delivery; raises RuntimeError unless every answer is 2xx."""
+        events = (event_json(order(number, customer(number))) for number in numbers)
+        target = Target(self._port, "/webhooks/ultracart", USERNAME, PASSWORD)
+        done = post_all(target, _deliveries(events), EVENTS_PER_POST, CONNECTIONS)
+        if done.refused:
+            raise RuntimeError(f"{done.refused} deliveries were refused")
+        return done
+
+    def start_workers(self, count: int) -> list[Popen[bytes]]:
+        """Start so many worker processes, as the supervisor does."""
+        return [
+            self._children.start(f"worker-{number}-{self._work.name}", _worker_command(number), self._env)
+            for number in range(1, count + 1)
+        ]
+
+    def stop_workers(self, workers: Iterable[Popen[bytes]]) -> None:
+        """SIGTERM, and wait until they are gone."""
+        for worker in workers:
+            self._children.end(worker, 30)
+
+    def crm(self) -> Crm:
+        """What the CRM has seen until now."""
+        seen = self._ledger()
+        return Crm(
+            sales=seen["counts"]["transactions"],
+            contacts=seen["counts"]["contacts"],
+            requests=seen["requests"]["total"],
+            throttled=seen["requests"]["throttled"]["by_limit"],
+            by_minute=tuple(seen["requests"]["by_minute"]),
+            by_route=seen["requests"]["by_route"],
+            twice=len(seen["duplicates"]["orders"]),
+        )
+
+    def await_sales(self, sales: int, seconds: float) -> float:
+        """Wait until the CRM holds so many sales; the seconds since its first request of this wait."""
+        deadline, before, first = time.monotonic() + seconds, self.crm().requests, 0.0
+        while time.monotonic() < deadline:
+            seen, now = self.crm(), time.monotonic()
+            if not first and seen.requests > before:
+                first = now
+            if seen.sales >= sales:
+                return now - first
+            time.sleep(0.25)
+        raise TimeoutError(f"{self.crm().sales} of {sales} sales after {seconds:.0f} s")
+
+    def memory(self, settle_seconds: float = 2.0) -> int:
+        """What Redis uses now, the least of several looks: passing buffers do not count."""
+        looks = []
+        for _ in range(5):
+            time.sleep(settle_seconds / 5)
+            looks.append(used_memory(self.redis_url))
+        return min(looks)
+
+    def _ledger(self) -> dict[str, Any]:
+        with urlopen(f"http://127.0.0.1:{self._crm_port}/ledger?summary=1", timeout=30) as answer:
+            found: dict[str, Any] = json.load(answer)
+        return found
+
+
+def _worker_command(number: int) -> list[str]:
+    return [
+        *(str(BIN / "celery"), "-A", "workers.celery_app", "worker", "-n", f"worker-{number}@%h"),
+        *("-P", "threads", "-c", str(WORKER_THREADS), "-Q", "sale"),
+        *("--without-gossip", "--without-mingle", "-l", "WARNING"),
+    ]
+
+
+def _deliveries(events: Iterator[bytes]) -> Iterator[bytes]:
+    while batch := list(islice(events, EVENTS_PER_POST)):
+        yield delivery(batch)

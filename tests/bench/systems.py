@@ -1,0 +1,130 @@
+"""The receivers under test: how each starts, and how its stored events are counted; for tests.bench only."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from redis import Redis
+
+from tests.bench.processes import BIN, ROOT, Children, free_port
+from tests.bench.valkey import NO_REWRITES, start_valkey
+
+USERNAME, PASSWORD = "bench", "bench-password"
+BULLMQ = Path(__file__).parent / "peers" / "bullmq"
+
+
+class Unavailable(Exception):
+    """This system cannot run on this machine; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Processes of every receiver, and threads in each under gunicorn.
+
+    The relay keeps its own number of threads, Node has one. More threads make the gunicorn peers no faster.
+    """
+
+    processes: int = 1
+    threads: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """One receiver: its letter in the tables, what it is, its command, the queue that holds its events."""
+
+    letter: str
+    title: str
+    command: Callable[[int, Shape], list[str]]
+    queue_key: str = ""
+    cwd: Path = ROOT
+    prepare: Callable[[Path], Path] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A receiver that listens."""
+
+    system: System
+    port: int
+    redis_url: str
+
+    def stored(self) -> int | None:
+        """How many events lie in its queue; None where that is not one list."""
+        if not self.system.queue_key:
+            return None
+        with Redis.from_url(self.redis_url) as client:
+            return int(client.llen(self.system.queue_key))
+
+
+def relay_environment(redis_url: str, data: Path, ontraport_url: str) -> dict[str, str]:
+    """The settings of a relay with made-up keys that delivers to `ontraport_url`."""
+    return {
+        "REDIS_URL": redis_url,
+        "RELAY_DATA_DIR": str(data),
+        "ULTRACART_MERCHANT_ID": "DEMO",
+        "WEBHOOK_USERNAME": USERNAME,
+        "WEBHOOK_PASSWORD": PASSWORD,
+        "ONTRAPORT_APP_ID": "sandbox",
+        "ONTRAPORT_API_KEY": "sandbox",
+        "ONTRAPORT_BASE_URL": ontraport_url,
+        "LIVE_SINCE": "2020-01-01T00:00:00+00:00",
+    }
+
+
+def start_system(children: Children, system: System, shape: Shape, work: Path) -> Running:
+    """Start the system on a fresh Valkey; raises Unavailable."""
+    cwd = system.prepare(work) if system.prepare else system.cwd
+    redis_url = start_valkey(children, system.letter, work / f"valkey-{system.letter}", NO_REWRITES)
+    port, data = free_port(), work / f"data-{system.letter}"
+    data.mkdir()
+    env = relay_environment(redis_url, data, "http://127.0.0.1:9/ontraport/1")
+    env |= {"PORT": str(port), "PROCESSES": str(shape.processes), "WEB_PROCESSES": str(shape.processes)}
+    child = children.start(f"web-{system.letter}", system.command(port, shape), env, cwd)
+    children.await_port(port, child)
+    return Running(system, port, redis_url)
+
+
+def relay_web_command(_port: int, _shape: Shape) -> list[str]:
+    """The relay's receiver as it is run; port and processes are in its environment."""
+    return [sys.executable, "-m", "app.web.server"]
+
+
+def _gunicorn(target: str) -> Callable[[int, Shape], list[str]]:
+    def command(port: int, shape: Shape) -> list[str]:
+        return [
+            *(str(BIN / "gunicorn"), "--worker-class", "gthread", "--bind", f"127.0.0.1:{port}"),
+            *("--workers", str(shape.processes), "--threads", str(shape.threads)),
+            *("--log-level", "warning", target),
+        ]
+
+    return command
+
+
+def _install_bullmq(work: Path) -> Path:
+    """Copy the Node peer out of the sources and install its packages there, once a run."""
+    npm = shutil.which("npm")
+    if not npm or not shutil.which("node"):
+        raise Unavailable("node and npm are not installed here")
+    target = work.parent / "bullmq"
+    if (target / "node_modules").exists():
+        return target
+    shutil.copytree(BULLMQ, target)
+    options = ["--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"]
+    try:
+        subprocess.run([npm, "install", *options], cwd=target, check=True, capture_output=True, timeout=180)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        raise Unavailable(f"npm install failed: {type(error).__name__}") from error
+    return target
+
+
+SYSTEMS = (
+    System("a", "ultracart-relay (granian, one script)", relay_web_command),
+    System("b", "gunicorn + Flask + apply_async", _gunicorn("tests.bench.peers.plain_celery:app"), "celery"),
+    System("c", "gunicorn + Flask + RQ", _gunicorn("tests.bench.peers.flask_rq:app"), "rq:queue:sale"),
+    System(
+        "d", "Fastify + BullMQ", lambda *_: ["node", "server.js"], "bull:sale:wait", prepare=_install_bullmq
+    ),
+)

@@ -1,0 +1,1 @@
+"""The Celery engine: app, claim-handle-settle, dispatcher."""

@@ -1,0 +1,95 @@
+"""The Celery application of the worker processes: `celery -A workers.celery_app worker`."""
+
+import os
+import threading
+from typing import Any
+
+import structlog
+from celery import Celery
+from celery.signals import (
+    setup_logging,
+    task_rejected,
+    task_unknown,
+    worker_ready,
+    worker_shutdown,
+    worker_shutting_down,
+)
+
+from app.logs import configure_logs
+from app.queue import make_celery
+from app.services import build_services
+from app.settings import load_settings
+from tasks.registry import HANDLERS, register
+from workers.dispatcher import Dispatcher
+from workers.engine import Engine
+from workers.process import Process
+
+log = structlog.get_logger()
+
+
+class Worker:
+    """What a worker process builds once, when its first task or its consumer needs it."""
+
+    def __init__(self) -> None:
+        self.settings = load_settings(os.environ)
+        self.process = Process(slots=self.settings.worker_threads)
+        self._lock = threading.Lock()
+        self._engine: Engine | None = None
+        self._dispatcher: Dispatcher | None = None
+
+    def start(self) -> Engine:
+        """Engine and dispatcher; raises InstanceMismatch or StoreUnavailable."""
+        with self._lock:
+            if self._engine is None:
+                services = build_services(self.settings)
+                self._engine = Engine(services, HANDLERS, self.process)
+                self._dispatcher = Dispatcher(build_services(self.settings), self.process)
+                self._dispatcher.start()
+            return self._engine
+
+    def run(self, transmission_id: str) -> tuple[str | None, str]:
+        """One attempt, for the tasks."""
+        result = self.start().attempt(transmission_id)
+        return result.ending, result.reason
+
+    def close(self) -> None:
+        """Ends the dispatcher."""
+        if self._dispatcher:
+            self._dispatcher.close()
+
+
+worker = Worker()
+app: Celery = make_celery(worker.settings.redis_url, tls_verify=worker.settings.redis_tls_verify)
+register(app, worker.run)
+
+
+@setup_logging.connect
+def _logs(**_: Any) -> None:
+    configure_logs()
+
+
+@worker_ready.connect
+def _ready(sender: Any = None, **_: Any) -> None:
+    worker.process.slots = sender.controller.concurrency if sender is not None else worker.process.slots
+    worker.start()
+
+
+@worker_shutting_down.connect
+def _shutting_down(**_: Any) -> None:
+    worker.process.stop()
+
+
+@worker_shutdown.connect
+def _shut_down(**_: Any) -> None:
+    worker.close()
+
+
+@task_unknown.connect
+def _unknown(name: str = "", **_: Any) -> None:
+    # A newer receiver knows a kind that this worker does not: the store keeps the transmission.
+    log.error("task.unknown", task=name)
+
+
+@task_rejected.connect
+def _rejected(**_: Any) -> None:
+    log.error("task.rejected")

@@ -1,0 +1,48 @@
+"""What a worker process knows of itself: what it works on, whether it stops, who runs beside whom."""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Process:
+    """Shared by the threads of a worker process. A suspect transmission runs alone in it."""
+
+    slots: int
+    name: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _working: dict[str, str] = field(default_factory=dict)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _alone: bool = False
+
+    def stop(self) -> None:
+        """SIGTERM came: nothing new is announced, what is in flight may end."""
+        self._stopping.set()
+
+    def stopping(self) -> bool:
+        """True after SIGTERM."""
+        return self._stopping.is_set()
+
+    def working(self) -> dict[str, str]:
+        """Fencing token → transmission id of what is at work now."""
+        with self._changed:
+            return dict(self._working)
+
+    @contextmanager
+    def at_work(self, transmission_id: str, token: str, *, alone: bool = False) -> Iterator[None]:
+        """Waits until this may run, then counts it as at work; alone means with nothing beside it."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._alone and not (alone and self._working))
+            self._alone = alone
+            self._working[token] = transmission_id
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._alone = False if alone else self._alone
+                del self._working[token]
+                self._changed.notify_all()
