@@ -60,7 +60,7 @@ class Postponed(RelayError):
 
 @dataclass
 class DeliveryFailure(RelayError):
-    """One delivery failed. `reason` is plain words for the merchant; `wait_seconds` a lower bound for the next try.
+    """One delivery failed. `reason` is for the merchant; `wait_seconds` a lower bound for the next try.
 
     `person` asks for a person's decision: it is buried at once, whatever its class.
     """

@@ -35,8 +35,8 @@ OPEN_STATES = frozenset({State.READY, State.HELD, State.RUNNING, State.RETRYING,
 class Event:
     """One thing that UltraCart said.
 
-    `payload` is the REST object with numbers as Decimal or int; `digest` identifies its content
-    (merchant, name, object and canonical JSON), 16 bytes.
+    `payload` is the REST object, its numbers int or float (a worker reads what was kept as Decimal);
+    `digest` identifies its content (merchant, name, object and canonical JSON), 16 bytes.
     """
 
     name: str
@@ -54,12 +54,25 @@ class Unreadable:
     body: bytes
 
 
+class Rule(StrEnum):
+    """How a fact is told from what is known of its subject.
+
+    ONCE happens once (a sale). GROW has a total in cents that only grows (refunded to X). STATE has a
+    content of which only the latest counts (a status): what still waits is superseded.
+    """
+
+    ONCE = "once"
+    GROW = "grow"
+    STATE = "state"
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """What an event means for one account.
 
     `subject` is what stays in order (`order:DEMO-1`); `version` is the snapshot's own age stamp in
     milliseconds since 1970 UTC (0: none known); `amount` and `currency` say how much money waits.
+    `value` is the total in cents under GROW, a hash of the content under STATE.
     """
 
     kind: Kind
@@ -68,6 +81,8 @@ class Fact:
     version: int
     amount: Decimal = Decimal(0)
     currency: str = ""
+    rule: Rule = Rule.ONCE
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,15 @@ defence: runs of 13 to 19 digits (what a card number looks like) and addresses n
 times as ISO text or seconds, not as milliseconds since 1970, and let ids hold a letter.
 """
 
+import atexit
 import logging
 import re
 import sys
+import threading
+import time
+from collections import deque
 from collections.abc import Mapping
+from multiprocessing.util import Finalize
 from types import TracebackType
 from typing import Any, BinaryIO, cast
 
@@ -21,6 +26,8 @@ ADDRESS = re.compile(r"[^\s@/\"'<>]+@[^\s@\"'<>]+")
 LONGEST_TEXT = 2000
 DEEPEST = 6
 MOST_FRAMES = 12
+MOST_WAITING_LINES = 10_000
+WRITE_SECONDS = 0.05
 
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
@@ -40,6 +47,42 @@ class Sink:
             return
 
     debug = info = warning = error = critical = exception = msg
+
+
+class PatientSink(Sink):
+    """Collects lines and writes them together in a thread of its own, twenty times a second.
+
+    A write for each line costs a busy receiver a fifth of its deliveries, and a log that nobody reads would
+    stop it: its requests never wait for the log. When the writer cannot keep up, the oldest lines go.
+    What is left at the end of the process is written then. Made after forking, since threads do not fork.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        super().__init__(stream)
+        self._lines: deque[bytes] = deque(maxlen=MOST_WAITING_LINES)
+        self._draining = threading.Lock()
+        threading.Thread(target=self._drain_for_ever, name="log", daemon=True).start()
+        atexit.register(self.drain)
+        # Child processes of multiprocessing end without atexit.
+        Finalize(None, self.drain, exitpriority=0)
+
+    def msg(self, line: bytes) -> None:
+        """Remember the line for the next write."""
+        self._lines.append(line)
+
+    debug = info = warning = error = critical = exception = msg
+
+    def drain(self) -> None:
+        """Write what has been collected."""
+        with self._draining:
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            if lines:
+                super().msg(b"\n".join(lines))
+
+    def _drain_for_ever(self) -> None:
+        while True:
+            time.sleep(WRITE_SECONDS)
+            self.drain()
 
 
 def mask_text(text: str) -> str:
@@ -144,9 +187,15 @@ def stdlib_config(level: str = "INFO") -> dict[str, Any]:
     }
 
 
-def configure_logs(stream: BinaryIO | None = None, level: int = logging.INFO) -> None:
-    """Set up this process once, at its start; standard error unless `stream` is given."""
-    sink = Sink(stream or sys.stderr.buffer)
+def configure_logs(
+    stream: BinaryIO | None = None, level: int = logging.INFO, *, patient: bool = False
+) -> None:
+    """Set up this process once, at its start; standard error unless `stream` is given.
+
+    `patient`: lines are written a moment later, for processes with many lines and little time.
+    """
+    target = stream or sys.stderr.buffer
+    sink = PatientSink(target) if patient else Sink(target)
     structlog.configure(
         processors=[*_before_rendering(), render],
         wrapper_class=structlog.make_filtering_bound_logger(level),

@@ -69,7 +69,7 @@ def make_celery(url: str, *, tls_verify: bool = True) -> Celery:
 
 
 def envelope(kind: Kind) -> str:
-    """The message that celery and kombu write for `kind`, with @TID@ and @TAG@ where the id and the tag go."""
+    """The message that celery and kombu write for `kind`, with @TID@ and @TAG@ for the id and the tag."""
     app = Celery("envelope", broker="memory://", set_as_current=False)
     app.conf.update(task_queues=[Queue(kind.value)], task_default_queue=kind.value)
     app.conf.broker_transport_options = {"body_encoding": "utf-8", "priority_steps": [0]}

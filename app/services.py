@@ -130,6 +130,7 @@ def build_inbox(settings: Settings, clock: Callable[[], datetime] = utc_now) -> 
         Scripts(client, envelopes()),
         mark=mark,
         payload_seconds=settings.payload_days * DAY,
+        exchange_seconds=settings.exchange_days * DAY,
         ledger_seconds=settings.ledger_days * DAY,
         clock=clock,
     )

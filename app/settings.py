@@ -121,7 +121,6 @@ class Settings:
     worker_processes: int = variable("WORKER_PROCESSES", 1, 1, 64)
     worker_threads: int = variable("WORKER_THREADS", 8, 1, 256)
     web_processes: int = variable("WEB_PROCESSES", 1, 1, 64)
-    web_threads: int = variable("WEB_THREADS", 8, 1, 256)
     merchants: Mapping[str, Merchant] = field(default_factory=dict)
 
     sandbox: bool = False

@@ -85,7 +85,7 @@ def settings(*merchants: Merchant, usual: str = "", limit: int = LIMIT) -> Setti
     return Settings(merchants=known, ultracart_merchant_id=usual, webhook_max_bytes=limit)
 
 
-def basic(name: str = "demo", secret: str = "demo", encoding: str = "utf-8") -> str:
+def basic(name: str = "demo", secret: str = "demo", encoding: str = "utf-8") -> str:  # noqa: S107 - of a stand-in
     """The value of an Authorization header."""
     return "Basic " + b64encode(f"{name}:{secret}".encode(encoding)).decode()
 

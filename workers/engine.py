@@ -83,6 +83,9 @@ class Engine:
 
     def _handle(self, attempt: Attempt) -> Settlement:
         transmission = attempt.transmission
+        if transmission.account not in self._services.accounts:
+            reason = f"{transmission.account} is not in the settings: add the merchant again, then replay"
+            return Settlement(Ending.DEAD, reason, FailureClass.MAPPING)
         try:
             outcome = self._handlers[transmission.kind](attempt)
         except (LeaseLost, StoreUnavailable):

@@ -18,6 +18,7 @@ class Process:
     _working: dict[str, str] = field(default_factory=dict)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _alone: bool = False
+    _wanting_alone: int = 0
 
     def stop(self) -> None:
         """SIGTERM came: nothing new is announced, what is in flight may end."""
@@ -34,9 +35,14 @@ class Process:
 
     @contextmanager
     def at_work(self, transmission_id: str, token: str, *, alone: bool = False) -> Iterator[None]:
-        """Waits until this may run, then counts it as at work; alone means with nothing beside it."""
+        """Waits until this may run, then counts it as at work; alone means with nothing beside it.
+
+        Whoever wants to be alone goes before all that come later, or a backlog would keep him waiting for ever.
+        """
         with self._changed:
-            self._changed.wait_for(lambda: not self._alone and not (alone and self._working))
+            self._wanting_alone += alone
+            self._changed.wait_for(lambda: self._may_run(alone))
+            self._wanting_alone -= alone
             self._alone = alone
             self._working[token] = transmission_id
         try:
@@ -46,3 +52,6 @@ class Process:
                 self._alone = False if alone else self._alone
                 del self._working[token]
                 self._changed.notify_all()
+
+    def _may_run(self, alone: bool) -> bool:
+        return not self._alone and not (self._working if alone else self._wanting_alone)

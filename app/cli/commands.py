@@ -35,7 +35,14 @@ def beat(settings: Settings) -> Command:
 
 def flower(host: str, port: int) -> Command:
     """Flower, for looking only: the control of workers belongs to the supervisor."""
-    return _celery("flower", f"--address={host}", f"--port={port}", "--read_only=True", "--max_tasks=10000")
+    return _celery(
+        "flower",
+        f"--address={host}",
+        f"--port={port}",
+        "--read_only=True",
+        "--max_tasks=10000",
+        "--logging=warning",
+    )
 
 
 def sandbox(settings: Settings) -> Command:
@@ -67,7 +74,7 @@ def _worker(name: str, queues: str, threads: int) -> Command:
 
 
 def _celery(*arguments: str) -> Command:
-    return _module("celery", "--app", "workers.celery_app", *arguments)
+    return _module("celery", "--quiet", "--app", "workers.celery_app", *arguments)
 
 
 def _module(name: str, *arguments: str) -> Command:

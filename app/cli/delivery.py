@@ -1,5 +1,6 @@
 """Posting a delivery to the local receiver as UltraCart does; for the commands of app.cli only."""
 
+import base64
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,13 @@ class Answer:
         return f"{self.status} {', '.join(counts) or 'nothing in it'}"
 
 
+def local_session() -> requests.Session:
+    """A session for this machine's own servers: no proxy and no .netrc stands between."""
+    session = requests.Session()
+    session.trust_env = False
+    return session
+
+
 def choose_merchant(settings: Settings, merchant_id: str) -> Merchant:
     """The merchant of that id; without one the main or only merchant. Raises SettingsError."""
     wanted = merchant_id or settings.ultracart_merchant_id
@@ -43,12 +51,14 @@ def choose_merchant(settings: Settings, merchant_id: str) -> Merchant:
 def post_delivery(settings: Settings, merchant: Merchant, body: bytes) -> Answer:
     """Post one body with the merchant's credentials; never raises for what the network does."""
     url = f"http://{LOOPBACK}:{settings.port}/webhooks/ultracart/{merchant.id}"
-    credentials = (merchant.webhook_username.encode(), merchant.webhook_passwords[0].reveal().encode())
-    with requests.Session() as session:
-        session.trust_env = False
-        session.headers["Content-Type"] = "application/json"
+    pair = f"{merchant.webhook_username}:{merchant.webhook_passwords[0].reveal()}".encode()
+    headers = {
+        "Authorization": f"Basic {base64.b64encode(pair).decode()}",
+        "Content-Type": "application/json",
+    }
+    with local_session() as session:
         try:
-            answer = session.post(url, data=body, auth=credentials, timeout=_TIMEOUT_SECONDS)
+            answer = session.post(url, data=body, headers=headers, timeout=_TIMEOUT_SECONDS)
         except requests.RequestException as error:
             return Answer(0, f"nobody answers on port {settings.port} ({type(error).__name__})")
     try:

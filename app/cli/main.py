@@ -4,9 +4,13 @@ from typing import Any
 
 import click
 
+from app.cli.dead import dead
+from app.cli.init import init
+from app.cli.probe import probe
 from app.cli.processes import beat, flower, items, web, worker
 from app.cli.run import run
 from app.cli.send import send
+from app.cli.status import status
 from app.cli.welcome import welcome
 from app.errors import RelayError, SettingsError
 
@@ -28,5 +32,5 @@ def main() -> None:
     """Brings every UltraCart sale to ONTRAPORT exactly once, in order, with proof."""
 
 
-for command in (run, web, worker, items, beat, flower, send, welcome):
+for command in (run, web, worker, items, beat, flower, send, welcome, probe, status, dead, init):
     main.add_command(command)

@@ -1,4 +1,4 @@
-"""`relay web|worker|items|beat|flower`: one process each, where something else supervises; for app.cli.main only.
+"""`relay web|worker|items|beat|flower`: one process each, for other supervisors; for app.cli.main only.
 
 Heroku and containers start these. They replace themselves by the command that the supervisor would run.
 """

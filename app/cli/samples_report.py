@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from app.cli.delivery import Answer, choose_merchant, post_delivery
+from app.cli.delivery import Answer, choose_merchant, local_session, post_delivery
 from app.cli.supervisor.claims import LOOPBACK
 from app.settings import Settings
 
@@ -79,7 +79,8 @@ def _await_sales(settings: Settings, expected: set[str]) -> dict[str, list[Mappi
 def _sales(settings: Settings) -> dict[str, list[Mapping[str, Any]]]:
     """The sandbox's sales by order id; empty while it does not answer."""
     try:
-        ledger = requests.get(f"http://{LOOPBACK}:{settings.sandbox_port}/ledger", timeout=5).json()
+        with local_session() as session:
+            ledger = session.get(f"http://{LOOPBACK}:{settings.sandbox_port}/ledger", timeout=5).json()
     except (requests.RequestException, ValueError):
         return {}
     by_order: dict[str, list[Mapping[str, Any]]] = {}
@@ -126,7 +127,7 @@ def _outcome(one: Posted, sales: Sequence[Mapping[str, Any]]) -> str:
         return "nothing: it was not taken"
     if one.new:
         return f"nothing yet after {SETTLE_SECONDS:.0f} s: see the log"
-    return "not sent again: known from an earlier start (the sandbox forgets, the relay does not)"
+    return "no second sale: known from an earlier start (the sandbox forgets, the relay does not)"
 
 
 def mask(email: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import click
 import requests
 
+from app.cli.delivery import local_session
 from app.cli.samples_report import post_samples
 from app.cli.supervisor.claims import LOOPBACK
 from app.settings import Settings, load_settings
@@ -68,7 +69,8 @@ def _real_lines(settings: Settings) -> list[str]:
 
 def _is_ready(settings: Settings) -> bool:
     try:
-        return requests.get(f"http://{LOOPBACK}:{settings.port}/readyz", timeout=2).status_code == 200
+        with local_session() as session:
+            return session.get(f"http://{LOOPBACK}:{settings.port}/readyz", timeout=2).status_code == 200
     except requests.RequestException:
         return False
 

@@ -1,6 +1,6 @@
 """One claimed transmission at work: permission, call and record, one step after the other.
 
-Every call to a CRM goes through `Attempt.call`; a write that must not happen twice goes through `Attempt.once`.
+Every call to a CRM goes through `Attempt.call`; a write that must not happen twice through `Attempt.once`.
 """
 
 import time
@@ -79,7 +79,7 @@ class Attempt:
         """Carries out a write that must happen exactly once, and records its result.
 
         `fields` is `row` as read; an announcement in it means that an earlier attempt may have written:
-        then `look` comes first, and writing again needs two empty looks, the first 90 s after the announcement.
+        then `look` comes first; writing again needs two empty looks, the first 90 s after the announcement.
         `step` is a word and what was sent in short; `look` is given the step that was announced.
         """
         announced = fields.get("fs", "")
@@ -95,7 +95,7 @@ class Attempt:
         return result
 
     def complete(self, writes: Sequence[Write] = (), announced_row: str = "") -> None:
-        """Records results and exchanges. Raises LeaseLost; keeps trying for a while when the store is away."""
+        """Records results and exchanges; keeps trying while the store is away. Raises LeaseLost."""
         exchanges, self.exchanges = self.exchanges, []
         patiently(
             lambda: self.services.ledger.complete(
@@ -145,7 +145,7 @@ class Attempt:
     def _unknown(seconds: float) -> DeliveryFailure:
         return DeliveryFailure(
             FailureClass.UNKNOWN,
-            "the CRM did not say whether it took the last write; it is looked up before anything is written again",
+            "the CRM did not say whether it took the last write: that is looked up before another write",
             wait_seconds=seconds,
         )
 
@@ -166,14 +166,18 @@ class Attempt:
             self.sleep(answer.seconds)
             reserved = True
 
-    def _announce(self, row: str, step: str, reserved: bool) -> Go | Pause | GateClosed:
+    @property
+    def _interval_ms(self) -> float:
         rate = self.services.accounts[self.transmission.account].ontraport.rate_per_minute
+        return 60_000 / rate if rate else 0.0
+
+    def _announce(self, row: str, step: str, reserved: bool) -> Go | Pause | GateClosed:
         return self.services.ledger.announce(
             self.transmission.id,
             self.transmission.token,
             row,
             step,
-            interval_ms=60_000 / rate if rate else 0,
+            interval_ms=self._interval_ms,
             reserved=reserved,
         )
 
@@ -181,7 +185,10 @@ class Attempt:
         self.exchanges.append(Codec().pack_exchange(exchange))
 
     def _observe(self, limits: RateLimit) -> None:
-        self.services.budget.observe(self.transmission.account, limits.remaining, limits.reset_seconds)
+        account, interval_ms = self.transmission.account, self._interval_ms
+        self.services.budget.observe(
+            account, limits.remaining, limits.reset_seconds, interval_ms=interval_ms
+        )
 
 
 def patiently(write: Callable[[], None], sleep: Callable[[float], None]) -> None:

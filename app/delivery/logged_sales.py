@@ -17,7 +17,7 @@ MOST_INVOICES = 50
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a logged sale is recognised by: the contact it was sent for, its total, its time in whole seconds."""
+    """What a logged sale is recognised by: its contact, its total, its time in whole seconds."""
 
     contact_id: str
     total: Decimal
@@ -44,7 +44,7 @@ def log_sale(attempt: Attempt, plan: SalePlan, contact: Contact, products: Mappi
     """The invoice id of the one logged sale of this order; made now, or adopted from an earlier attempt."""
     account = attempt.transmission.account
     client = attempt.services.ontraport[account]
-    fields = attempt.services.ledger.read(attempt.row)
+    fields = attempt.transmission.ledger
     sent = Sent.of(plan, contact.id)
     if not fields.get("fs") and older_than_ledger(attempt, plan):
         found = look_up(attempt, plan.order_id, sent, contact)
@@ -119,7 +119,7 @@ def _trusted(attempt: Attempt) -> bool:
         return True
     raise DeliveryFailure(
         FailureClass.UNKNOWN,
-        "ONTRAPORT does not list a sale that is known to be logged, so nobody can tell by looking whether this one was",
+        "ONTRAPORT does not list a sale that is known to be logged: whether this one was cannot be seen",
         hint="Look for the order in ONTRAPORT; `relay dead replay` logs it again",
         person=True,
     )

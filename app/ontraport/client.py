@@ -6,27 +6,19 @@ its class, but LeaseLost, which the context's `check` raises: then nothing was s
 https://api.ontraport.com/doc/
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-import structlog
-
-from app.errors import DeliveryFailure, FailureClass
-from app.ontraport.answers import Answer, Call, as_text, read_envelope, read_id, read_limits, read_rows
-from app.ontraport.context import CallContext, boot_seconds
-from app.ontraport.exchanges import exchange_of
-from app.ontraport.failures import failure_of, known_text, unreadable
+from app.errors import FailureClass
+from app.http.answers import Call
+from app.ontraport.calls import TRANSACTIONS, AccountCalls, condition, data_of, number
+from app.ontraport.context import CallContext
+from app.ontraport.fields import ContactField, field_request, read_contact_fields
 from app.ontraport.schemas import TRANSACTION_FIELDS, LoggedTransaction, load_transaction
-from app.ontraport.transport import Transport
-from app.settings import OntraportAccount
 
 CONTACTS = "/Contacts"
 PRODUCTS = "/Products"
-TRANSACTIONS = "/Transactions"
-PAGE_ROWS = 50
-MAX_PAGES = 40
+NOTE = 12
 
 # The only texts of answers that are matched: these failures have no other sign.
 _TEXTS: Mapping[str, FailureClass] = {
@@ -34,22 +26,11 @@ _TEXTS: Mapping[str, FailureClass] = {
     "object not found": FailureClass.GONE,
 }
 
-log = structlog.get_logger(__name__)
 
-
-class OntraportClient:
+class OntraportClient(AccountCalls):
     """The calls that the relay makes to one account."""
 
-    def __init__(
-        self,
-        account: OntraportAccount,
-        *,
-        transport: Transport | None = None,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        self._account = account
-        self._transport = transport or Transport(account)
-        self._now = now
+    texts = _TEXTS
 
     def upsert_contact(self, body: Mapping[str, Any], context: CallContext) -> str:
         """Create or update the contact with this e-mail; its id. Idempotent.
@@ -107,7 +88,7 @@ class OntraportClient:
         other contacts are left out even if the server ignored the condition; a row that names no contact
         is kept, with an empty `contact_id`. https://api.ontraport.com/doc/#retrieve-multiple-transactions
         """
-        wanted = _number(contact_id)
+        wanted = number(contact_id)
         for page in self._pages(TRANSACTIONS, "contact_id", wanted, TRANSACTION_FIELDS, permit):
             for found in map(load_transaction, page):
                 if found.contact_id in {contact_id, ""}:
@@ -118,7 +99,7 @@ class OntraportClient:
 
         https://api.ontraport.com/doc/#add-tag-to-contact-by-name
         """
-        body = {"objectID": 0, "ids": [_number(contact_id)], "add_names": list(names)}
+        body = {"objectID": 0, "ids": [number(contact_id)], "add_names": list(names)}
         self._call(Call("PUT", "/objects/tagByName", body), context)
 
     def probe(self, context: CallContext, object_path: str = CONTACTS) -> None:
@@ -129,104 +110,55 @@ class OntraportClient:
         gate closes; if it succeeds, only the one record is, and the others go on.
         """
         field = "contact_id" if object_path == TRANSACTIONS else "id"
-        query: dict[str, str | int] = {"range": 1, "listFields": "id", "condition": _condition(field, 0)}
+        query: dict[str, str | int] = {"range": 1, "listFields": "id", "condition": condition(field, 0)}
         self._call(Call("GET", object_path, query=query, absent_is_empty=True), context)
 
-    def _find(
-        self,
-        path: str,
-        field: str,
-        value: str,
-        context: CallContext,
-        same: Callable[[str], str] = str,
-    ) -> str | None:
-        """The lowest id on the first page that has the value: two workers find the same one."""
-        wanted = same(value.strip())
-        for page in self._pages(path, field, value, f"id,{field}", lambda: context):
-            found = [as_text(row.get("id")) for row in page if same(as_text(row.get(field))) == wanted]
-            if found:
-                return min(found, key=lambda one: (len(one), one))
-        return None
+    def update_product(self, product_id: str, fields: Mapping[str, Any], context: CallContext) -> None:
+        """Set fields of a product, `name` among them. Idempotent.
 
-    def _pages(
-        self, path: str, field: str, value: str | int, fields: str, permit: Callable[[], CallContext]
-    ) -> Iterator[list[Mapping[str, Any]]]:
-        """The rows that match, page by page, newest id first, each once.
-
-        A server may know smaller pages than we ask for, so only an empty or a repeated page is the end.
+        https://api.ontraport.com/doc/#update-a-product
         """
-        seen: set[str] = set()
-        query: dict[str, str | int] = {
-            "range": PAGE_ROWS,
-            "sort": "id",
-            "sortDir": "desc",
-            "listFields": fields,
-            "condition": _condition(field, value),
-        }
-        for _ in range(MAX_PAGES):
-            call = Call("GET", path, query=query | {"start": len(seen)}, absent_is_empty=path != TRANSACTIONS)
-            fresh = [row for row in self._page(call, permit()) if as_text(row["id"]) not in seen]
-            if not fresh:
-                return
-            seen.update(as_text(row["id"]) for row in fresh)
-            yield fresh
-        raise DeliveryFailure(
-            FailureClass.RETRYABLE, f"more than {MAX_PAGES} pages of {path}: the look-up is not complete"
-        )
+        self._call(Call("PUT", PRODUCTS, {"id": number(product_id), **fields}), context)
 
-    def _page(self, call: Call, context: CallContext) -> list[Mapping[str, Any]]:
-        answer = self._call(call, context)
-        rows = read_rows(_data(answer))
-        if rows is None or not all(as_text(row.get("id")) for row in rows):
-            raise unreadable(call, answer, "a list of records")
-        return rows
+    def refund(self, invoice_id: str, context: CallContext) -> str:
+        """Mark a logged sale as refunded, in full: there is no other; its id. Not idempotent.
 
-    def _written(self, call: Call, context: CallContext, name: str = "id") -> str:
-        answer = self._call(call, context)
-        found = read_id(_data(answer), name)
-        if found is None:
-            raise unreadable(call, answer, f"the {name} of what was written")
-        return found
+        https://api.ontraport.com/doc/#refund-transactions
+        """
+        self._call(Call("PUT", "/transaction/refund", _ids(invoice_id), repeatable=False), context)
+        return invoice_id
 
-    def _call(self, call: Call, context: CallContext) -> Answer:
-        """Make the call, record it, and return its answer if that is a success."""
-        started_at, started = self._now(), boot_seconds()
-        answer = self._transport.send(call, context)
-        milliseconds = round((boot_seconds() - started) * 1000)
-        self._report(call, answer, context, started_at, milliseconds)
-        failure = failure_of(call, answer, _TEXTS, self._now())
-        if failure is None:
-            return answer
-        if call.absent_is_empty and answer.status == 404 and known_text(call, answer, _TEXTS):
-            return Answer(answer.status, answer.headers, sent=True)
-        raise failure
+    def rerun_commission(self, invoice_id: str, context: CallContext) -> None:
+        """Let ONTRAPORT compute a sale's commission anew. Idempotent.
 
-    def _report(
-        self, call: Call, answer: Answer, context: CallContext, started_at: datetime, milliseconds: int
-    ) -> None:
-        """Tell the budget and the log; what was done in the account stands, whatever becomes of that."""
-        limits = read_limits(answer.headers)
-        if limits is not None:
-            _unfailing(lambda: context.observe(limits))
-        _unfailing(lambda: context.record(exchange_of(call, answer, self._account, started_at, milliseconds)))
+        https://api.ontraport.com/doc/#rerun-partner-commissions
+        """
+        self._call(Call("PUT", "/transaction/rerunCommission", _ids(invoice_id)), context)
+
+    def add_note(self, contact_id: str, text: str, context: CallContext) -> str:
+        """Write a note at a contact; its id. Not idempotent, and a note is not found again.
+
+        https://api.ontraport.com/doc/#create-an-object
+        """
+        body = {"objectID": NOTE, "contact_id": number(contact_id), "data": text}
+        return self._written(Call("POST", "/objects", body, repeatable=False), context)
+
+    def contact_fields(self, context: CallContext) -> Mapping[str, ContactField]:
+        """Every field of contacts by its name, as people see it (`Auto Order Status`).
+
+        https://api.ontraport.com/doc/#retrieve-fields-and-field-types
+        """
+        call = Call("GET", "/objects/meta", query={"format": "byId", "objectID": 0})
+        return read_contact_fields(data_of(self._call(call, context)))
+
+    def create_contact_field(self, name: str, context: CallContext) -> str:
+        """Make a text field of that name. Not idempotent: twice makes two.
+
+        https://api.ontraport.com/doc/#create-fields-and-sections-in-an-object-record
+        """
+        self._call(Call("POST", "/objects/fieldeditor", field_request(name), repeatable=False), context)
+        return name
 
 
-def _unfailing(report: Callable[[], None]) -> None:
-    try:
-        report()
-    except Exception as error:
-        log.warning("exchange.unrecorded", error=type(error).__name__)
-
-
-def _condition(field: str, value: str | int) -> str:
-    """A condition of the list calls. https://api.ontraport.com/doc/#criteria"""
-    return json.dumps([{"field": {"field": field}, "op": "=", "value": {"value": value}}])
-
-
-def _number(text: str) -> str | int:
-    return int(text) if text.isascii() and text.isdecimal() and not text.startswith("0") else text
-
-
-def _data(answer: Answer) -> Any:
-    envelope = read_envelope(answer)
-    return envelope.data if envelope else None
+def _ids(invoice_id: str) -> dict[str, Any]:
+    return {"ids": [number(invoice_id)]}

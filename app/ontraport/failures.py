@@ -13,15 +13,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from app.errors import DeliveryFailure, FailureClass
-from app.ontraport.answers import (
-    Answer,
-    Call,
-    read_envelope,
-    read_fields,
-    read_message,
-    read_wait,
-    without_personal_data,
-)
+from app.http.answers import Answer, Call, without_personal_data
+from app.ontraport.answers import read_envelope, read_fields, read_message, read_wait
 
 _NOT_DONE: Mapping[int, FailureClass] = {
     400: FailureClass.INVALID,

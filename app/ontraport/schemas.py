@@ -6,7 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from app.ontraport.answers import as_decimal, as_text, as_time
+from app.http.answers import as_decimal, as_text
+from app.ontraport.answers import as_time
 
 
 @dataclass(frozen=True, slots=True)

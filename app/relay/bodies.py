@@ -23,7 +23,7 @@ def product_body(line: SaleLine) -> dict[str, Any]:
     """`POST /Products`: the item's id is kept as `external_id`, by which it is found again."""
     body = {
         "name": line.product_name,
-        "price": f"{line.price:.2f}",
+        "price": f"{line.price if line.list_price is None else line.list_price:.2f}",
         "external_id": line.item_id,
         "sku": line.item_id,
         "description": line.description,

@@ -23,13 +23,17 @@ ADJUSTMENT = "ultracart-relay-adjustment"
 
 @dataclass(frozen=True, slots=True)
 class SaleLine:
-    """One product of a logged sale: `price` of one, with two decimals, never negative; `quantity` from 1."""
+    """One product of a logged sale: `price` of one, with two decimals, never negative; `quantity` from 1.
+
+    `list_price` is what one costs in the shop, for a product that has to be made; None where there is none.
+    """
 
     item_id: str
     product_name: str
     price: Decimal
     quantity: int
     description: str = ""
+    list_price: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class _Part:
     cents: Decimal
     quantity: Decimal = Decimal(1)
     description: str = ""
+    list_price: Decimal | None = None
 
 
 def sale_lines(order: Order, total: Decimal, rules: MappingRules) -> tuple[tuple[SaleLine, ...], list[str]]:
@@ -78,7 +83,13 @@ def _item_part(item: OrderItem, rules: MappingRules) -> _Part:
         cents=line_total(item) * 100,
         quantity=Decimal(1) if not item.quantity else item.quantity,
         description=item.description or "",
+        list_price=_list_price(item),
     )
+
+
+def _list_price(item: OrderItem) -> Decimal | None:
+    cost = value_of(item.cost)
+    return None if cost is None or cost < 0 else amount(cents(cost))
 
 
 def _extras(order: Order, goods: Sequence[_Part], total: int, rules: MappingRules) -> list[_Part]:
@@ -119,9 +130,8 @@ def _fit(goods: Sequence[_Part], extras: Sequence[_Part], total: int) -> list[tu
     target = total - sum(fixed)
     missing = target - sum(cents(part.cents / 100) for part in goods)
     if target < 0:
-        return list(zip(extras, apportion(total, [part.cents for part in extras]), strict=True)) + [
-            (part, 0) for part in goods
-        ]
+        shares = apportion(total, [part.cents for part in extras])
+        return [(part, 0) for part in goods] + list(zip(extras, shares, strict=True))
     if missing > len(goods) or not any(part.cents for part in goods):
         adjustment = [_Part(ADJUSTMENT, "Adjustment", Decimal(missing))] if missing else []
         whole = [(part, cents(part.cents / 100)) for part in [*goods, *adjustment]]
@@ -138,7 +148,14 @@ def _quantity(part: _Part, share: int) -> int:
 
 def _line(part: _Part, share: int) -> SaleLine:
     quantity = _quantity(part, share)
-    return SaleLine(part.item_id, part.product_name, amount(share // quantity), quantity, part.description)
+    return SaleLine(
+        part.item_id,
+        part.product_name,
+        amount(share // quantity),
+        quantity,
+        part.description,
+        part.list_price,
+    )
 
 
 def _kit_remarks(order: Order) -> list[str]:

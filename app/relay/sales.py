@@ -121,8 +121,8 @@ def _tags(order: Order, rules: MappingRules) -> tuple[str, ...]:
 def _is_ours(order: Order, rules: MappingRules) -> bool:
     """Whether the order came to the shop from us: its sale may be known to the CRM already."""
     partner = order.channel_partner
-    codes = {code.casefold() for code in rules.channel_partner_codes}
-    return bool(partner and (partner.channel_partner_code or "").casefold() in codes)
+    code = (partner.channel_partner_code or "").casefold() if partner else ""
+    return bool(code) and code in {ours.casefold() for ours in rules.channel_partner_codes}
 
 
 def _circumstances(order: Order, rules: MappingRules) -> Iterator[str]:

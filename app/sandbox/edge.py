@@ -9,6 +9,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote_plus
@@ -104,7 +105,9 @@ def _connection(environ: "WSGIEnvironment") -> socket.socket:
 
 
 def _close(environ: "WSGIEnvironment") -> Iterable[bytes]:
-    _connection(environ).shutdown(socket.SHUT_RDWR)
+    # The caller may be gone already.
+    with suppress(OSError):
+        _connection(environ).shutdown(socket.SHUT_RDWR)
     raise ConnectionAbortedError
 
 

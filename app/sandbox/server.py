@@ -66,7 +66,6 @@ class KeepAliveHandler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     timeout = IDLE_SECONDS
-    wbufsize = -1
 
     def run_wsgi(self) -> None:
         """Answer one request; a ConnectionError, from the network or from a fault, ends the connection."""
@@ -97,6 +96,4 @@ class KeepAliveHandler(WSGIRequestHandler):
         self.end_headers()
         for piece in response.iter_encoded():
             self.wfile.write(piece)
-            self.wfile.flush()
-        self.wfile.flush()
         response.close()

@@ -14,7 +14,7 @@ def describe(ledger: Ledger) -> dict[str, Any]:
     """Everything that stands, as one consistent snapshot; amounts are strings."""
     with ledger.lock:
         return {
-            "contacts": [_contact(ledger, contact) for contact in ledger.contacts.by_id.values()],
+            "contacts": _contacts(ledger),
             "products": [dict(product.fields) for product in ledger.products.by_id.values()],
             "transactions": [_transaction(ledger, sale) for sale in ledger.sales.by_id.values()],
             "tags": _tags(ledger),
@@ -65,13 +65,20 @@ def _twice(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return {name: found for name, found in ids.items() if len(found) > 1}
 
 
-def _contact(ledger: Ledger, contact: Contact) -> dict[str, Any]:
+def _contacts(ledger: Ledger) -> list[dict[str, Any]]:
+    notes: dict[str, list[str]] = defaultdict(list)
+    for note in ledger.contacts.notes:
+        notes[note.contact_id].append(note.text)
+    return [_contact(contact, notes[contact.id]) for contact in ledger.contacts.by_id.values()]
+
+
+def _contact(contact: Contact, notes: list[str]) -> dict[str, Any]:
     return {
         "id": contact.id,
         "email": contact.email,
         "fields": {name: value for name, value in contact.fields.items() if value},
         "tags": list(contact.tags),
-        "notes": [note.text for note in ledger.contacts.notes if note.contact_id == contact.id],
+        "notes": notes,
     }
 
 

@@ -10,8 +10,8 @@ from redis.retry import Retry
 from app.errors import InstanceMismatch, StoreUnavailable
 
 INSTANCE_HELP = (
-    "The store's instance mark is not the one of this relay: Redis came back empty, or belongs to another relay. "
-    "Nothing is admitted or sent, or every sale might be sold again. Restore Redis from its append-only file, "
+    "The store's instance mark is not this relay's: Redis came back empty, or belongs to another relay. "
+    "Nothing goes in or out, or every sale might be sold again. Restore Redis from its append-only file, "
     "correct REDIS_URL, or accept the empty store with `relay init --accept-empty`."
 )
 

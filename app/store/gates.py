@@ -14,6 +14,9 @@ BREAKER_WINDOW_SECONDS = 120
 BREAKER_FIRST_SECONDS = 15
 BREAKER_LONGEST_SECONDS = 300
 
+# What closes a gate, the lesser first: a lesser one says nothing new of a gate that a greater one closed.
+REASONS = ("throttled", "breaker", "auth")
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
@@ -42,7 +45,10 @@ class Gates:
         return Gate(fields["reason"], fields["text"], moment(fields["since"]), moment(fields["until"]))
 
     def close(self, account: str, reason: str, text: str, seconds: float) -> None:
-        """Closes the gate for `seconds`; closing it again keeps its first time."""
+        """Closes the gate for `seconds`; a lesser reason changes nothing, and its first time stays."""
+        closed = self.read(account)
+        if closed and REASONS.index(closed.reason) > REASONS.index(reason):
+            return
         now = self._clock()
         key = f"g:{account}"
         with store_errors(), self._client.pipeline() as pipe:
@@ -85,7 +91,8 @@ class Gates:
             pipe.scard(key)
             pipe.expire(key, BREAKER_WINDOW_SECONDS)
             _, subjects, _ = pipe.execute()
-        if subjects >= BREAKER_SUBJECTS:
+        # What was in flight when it closed fails too: that is no reason to close it for longer.
+        if subjects >= BREAKER_SUBJECTS and self.read(account) is None:
             self.close(account, "breaker", text, self._next_seconds(account, "breaker"))
 
     def succeeded(self, account: str) -> None:

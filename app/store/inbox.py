@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import redis
@@ -18,6 +19,7 @@ EVENTS_PER_CALL = 500
 DEDUPE_SECONDS = 7 * 86400
 MEMORY_LIMIT = 0.85
 MEMORY_CHECK_SECONDS = 0.5
+MOST_MONEY = Decimal(10**12)
 
 Argument = str | bytes | int
 
@@ -32,13 +34,14 @@ class Inbox:
         *,
         mark: str,
         payload_seconds: int,
+        exchange_seconds: int,
         ledger_seconds: int,
         clock: Callable[[], datetime],
     ) -> None:
         self._client = client
         self._scripts = scripts
         self._mark = mark
-        self._head = (mark, DEDUPE_SECONDS, payload_seconds, ledger_seconds)
+        self._head = (mark, DEDUPE_SECONDS, payload_seconds, exchange_seconds, ledger_seconds)
         self._clock = clock
         self._local = threading.local()
         self._memory_checked = 0.0
@@ -83,8 +86,9 @@ class Inbox:
             return ["I", new_id(now), event.digest, blob]
         arguments: list[Argument] = ["E", new_id(now), event.digest, blob, len(item.facts)]
         for fact in item.facts:
-            cents = int(fact.amount * 100)
+            cents = _cents(fact.amount)
             arguments += [fact.kind, fact.account, fact.subject, fact.version, cents, fact.currency]
+            arguments += [fact.rule, fact.value]
         return arguments
 
     @property
@@ -106,3 +110,8 @@ class Inbox:
             raise StoreUnavailable(
                 "Redis uses more than 85 % of its memory: raise maxmemory or let the backlog drain"
             )
+
+
+def _cents(amount: Decimal) -> int:
+    """What the counters of waiting money take; 0 for what no sale can be worth, or they would overflow."""
+    return int(amount * 100) if abs(amount) <= MOST_MONEY else 0

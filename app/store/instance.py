@@ -1,4 +1,4 @@
-"""Whose store this is: the instance mark in Redis, in the data directory and in RELAY_INSTANCE; live_since."""
+"""Whose store this is (a mark in Redis, in the data directory and in RELAY_INSTANCE), and since when."""
 
 import secrets
 from datetime import datetime
@@ -22,7 +22,8 @@ def known_mark(data_dir: Path, configured: str) -> str:
 def open_store(client: redis.Redis, data_dir: Path, configured: str) -> str:
     """The mark under which this relay may write; a first start makes one. Idempotent.
 
-    Raises InstanceMismatch when Redis came back empty or is another relay's, StoreUnavailable when it is down.
+    Raises InstanceMismatch when Redis came back empty or is another relay's, StoreUnavailable when it is
+    down.
     """
     known = known_mark(data_dir, configured)
     with store_errors():

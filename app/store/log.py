@@ -31,7 +31,7 @@ class Log:
             return sorted(text(name) for name in self._client.smembers("accounts"))
 
     def counts(self, account: str) -> AccountCounts:
-        """Counts per kind and state, money not yet delivered in cents per currency, and the oldest ready one."""
+        """Counts per kind and state, money not yet delivered in cents, and the oldest ready one."""
         with store_errors():
             raw = self._client.hgetall(f"n:{account}")
             money = self._client.hgetall(f"money:{account}")

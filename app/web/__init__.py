@@ -21,17 +21,19 @@ def create_app(
     settings: Settings | None = None,
     inbox: Inbox | None = None,
     readings: metrics.StoreReadings | None = None,
+    lifetime: Lifetime | None = None,
 ) -> Flask:
     """Build the application.
 
     Without arguments (under a server) it reads the environment, sets up the logs and watches for the end of
     its process. Raises SettingsError, InstanceMismatch. `readings` are the store's numbers for `/metrics`.
     """
-    lifetime = Lifetime()
+    lifetime = lifetime or Lifetime()
     if settings is None:
-        configure_logs()
+        configure_logs(patient=True)
         settings = load_settings(os.environ)
         lifetime.watch()
+        readings = _store_numbers(settings)
     inbox = inbox or _store_inbox(settings)
     meters = metrics.Meters(readings)
     receiver = hooks.Receiver(hooks.doors(settings), inbox, settings.webhook_max_bytes, meters)
@@ -48,6 +50,12 @@ def _store_inbox(settings: Settings) -> Inbox:
     inbox = LateInbox(partial(build_inbox, settings))
     inbox.open_early()
     return inbox
+
+
+def _store_numbers(settings: Settings) -> metrics.StoreReadings:
+    from app.web.readings import StoreNumbers  # noqa: PLC0415 - as above
+
+    return StoreNumbers(settings)
 
 
 def _bare_app() -> Flask:

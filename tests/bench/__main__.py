@@ -12,7 +12,7 @@ from tests.bench import machine, report
 from tests.bench.drain import measure_drain
 from tests.bench.intake import Plan, measure_intake
 from tests.bench.memory import measure_memory
-from tests.bench.processes import ROOT
+from tests.bench.processes import ROOT, NotServing
 from tests.bench.rate import measure_rate
 from tests.bench.systems import Shape
 
@@ -37,9 +37,10 @@ def main(only: tuple[str, ...], quick: bool, processes: tuple[int, ...]) -> None
         work = Path(directory)
         facts = machine.describe(work)
         runs = _parts(work, quick, processes or ((1,) if quick else (1, 2)))
-        parts = [run() for name, run in runs.items() if name in (only or PARTS)]
+        parts = [_attempt(name, run) for name, run in runs.items() if name in (only or PARTS)]
     click.echo(report.write(BUILD, facts, parts))
     click.echo(f"Written: {BUILD / 'bench.md'} and {BUILD / 'bench.json'}", err=True)
+    sys.exit(any(part.broken for part in parts))
 
 
 def _parts(work: Path, quick: bool, processes: tuple[int, ...]) -> dict[str, Callable[[], report.Part]]:
@@ -54,6 +55,15 @@ def _parts(work: Path, quick: bool, processes: tuple[int, ...]) -> dict[str, Cal
     }
 
 
+def _attempt(name: str, run: Callable[[], report.Part]) -> report.Part:
+    """A part that breaks is said in the report and leaves the others alone."""
+    try:
+        return run()
+    except (NotServing, OSError, RuntimeError) as error:
+        _say(f"{name}: broken off, {error}")
+        return report.Part(broken=f"{name}: {type(error).__name__}, {error}")
+
+
 def _say(text: str) -> None:
     click.echo(text, err=True)
 
@@ -64,7 +74,7 @@ def _end_cleanly() -> None:
     def leave(number: int, _frame: object) -> None:
         sys.exit(128 + number)
 
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM):
         signal.signal(number, leave)
     signal.alarm(LONGEST_SECONDS)
 

@@ -44,9 +44,9 @@ def _drain(work: Path, workers: int, sales: int, say: Say) -> list[dict[str, Any
 def _one(rig: Rig, workers: int, numbers: range, what: str, customers: int = 0) -> dict[str, Any]:
     rig.admit(numbers, lambda number: number - customers)
     before = rig.crm()
-    running = rig.start_workers(workers)
+    rig.start_workers(workers)
     seconds = rig.await_sales(before.sales + len(numbers), WAIT_SECONDS)
-    rig.stop_workers(running)
+    rig.stop_workers()
     after = rig.crm()
     return {
         "workers": workers,

@@ -184,7 +184,7 @@ def _row(result: Result, events: int, plain: Result | None) -> list[str]:
         f"{result.median(events, lambda r: r.latency_ms(0.5)):.1f}",
         f"{result.median(events, lambda r: r.latency_ms(0.99)):.1f}",
         str(sum(r.refused for r in result.rounds[events])),
-        "-" if stored is None else "all" if stored == result.sent else f"{stored:,} of {result.sent:,}",
+        "all" if stored == result.sent else f"{stored:,} of {result.sent:,}",
     ]
 
 

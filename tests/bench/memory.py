@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.intake import Say
-from tests.bench.processes import Children, resident_kib
+from tests.bench.processes import Children
 from tests.bench.rate import ACCOUNT_RATE, OUR_RATE
 from tests.bench.report import Figure, Part, Table
 from tests.bench.rig import UNLIMITED, Rig
@@ -60,10 +60,10 @@ def _store(work: Path, sales: int, say: Say) -> dict[str, Any]:
 
 
 def _drain(rig: Rig, sales: int) -> None:
-    workers = rig.start_workers(2)
+    rig.start_workers(2)
     rig.await_sales(sales, DRAIN_SECONDS)
     time.sleep(1)
-    rig.stop_workers(workers)
+    rig.stop_workers()
 
 
 def _workers(work: Path, backlogs: tuple[int, int], run_seconds: float, say: Say) -> list[dict[str, Any]]:
@@ -74,19 +74,19 @@ def _workers(work: Path, backlogs: tuple[int, int], run_seconds: float, say: Say
             rig.admit(range(admitted + 1, backlog + 1))
             admitted = backlog
             say(f"worker memory with {backlog:,} waiting: {run_seconds:.0f} s of work")
-            worker = rig.start_workers(1)[0]
-            kib = _resident_after(worker.pid, run_seconds)
+            rig.start_workers(1)
+            kib = _resident_after(rig, run_seconds)
             rows.append({"waiting": backlog, "resident_kib": kib, "redis_bytes": rig.memory()})
-            rig.stop_workers([worker])
+            rig.stop_workers()
     return rows
 
 
-def _resident_after(pid: int, seconds: float) -> float:
+def _resident_after(rig: Rig, seconds: float) -> float:
     """The median of the last ten seconds' looks."""
     time.sleep(max(0.0, seconds - 10))
     looks = []
     for _ in range(10):
-        looks.append(resident_kib(pid))
+        looks.append(rig.workers_kib())
         time.sleep(1)
     return statistics.median(looks)
 

@@ -18,7 +18,7 @@ START_SECONDS = 30.0
 
 
 class NotServing(Exception):
-    """A child did not start to listen; the message ends with the last line that it wrote."""
+    """A child does not do its work; the message ends with the last line that it wrote."""
 
 
 class Children:
@@ -66,8 +66,17 @@ class Children:
                 return
             except OSError:
                 time.sleep(0.05)
+        raise NotServing(f"it did not listen: {self._last_words(child)}")
+
+    def check(self, children: Sequence[subprocess.Popen[bytes]]) -> None:
+        """NotServing when one of them has ended."""
+        for child in children:
+            if child.poll() is not None:
+                raise NotServing(f"it ended with {child.returncode}: {self._last_words(child)}")
+
+    def _last_words(self, child: subprocess.Popen[bytes]) -> str:
         said = self._log_of[child.pid].read_text(errors="replace").strip() or "it said nothing"
-        raise NotServing(f"it did not listen: {said.splitlines()[-1][:200]}")
+        return said.splitlines()[-1][:300]
 
     def end(self, child: subprocess.Popen[bytes], seconds: float = 10.0) -> None:
         """SIGTERM to the child's group, SIGKILL to what is left of it after `seconds`."""

@@ -48,6 +48,7 @@ class Part:
     figures: list[Figure] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
     raw: dict[str, Any] = field(default_factory=dict)
+    broken: str = ""
 
 
 def markdown(machine: dict[str, str], parts: Sequence[Part]) -> str:
@@ -58,6 +59,7 @@ def markdown(machine: dict[str, str], parts: Sequence[Part]) -> str:
     sections = [f"# Bench\n\nMachine: {facts}.\n"]
     if rows:
         sections.append(Table("Goals", ("figure", "measured", "goal", ""), rows).markdown())
+    sections += [f"Broken off: {part.broken}\n" for part in parts if part.broken]
     sections += [table.markdown() for part in parts for table in part.tables]
     return "\n".join(sections)
 
@@ -71,7 +73,7 @@ def write(directory: Path, machine: dict[str, str], parts: Sequence[Part]) -> st
         for part in parts
         for f in part.figures
     ]
-    raw = {"machine": machine, "goals": goals}
+    raw = {"machine": machine, "goals": goals, "broken": [part.broken for part in parts if part.broken]}
     for part in parts:
         raw |= part.raw
     (directory / "bench.md").write_text(text)

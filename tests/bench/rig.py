@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 from tests.bench.load import Round, Target, post_all
 from tests.bench.orders import delivery, event_json, order
-from tests.bench.processes import BIN, Children, free_port
+from tests.bench.processes import Children, free_port, resident_kib
 from tests.bench.systems import PASSWORD, USERNAME, Shape, relay_environment, relay_web_command
 from tests.bench.valkey import start_valkey, used_memory
 
@@ -42,6 +42,7 @@ class Rig:
     def __init__(self, children: Children, work: Path, *, account_rate: int, our_rate: int) -> None:
         self._children = children
         self._work = work
+        self._workers: list[Popen[bytes]] = []
         work.mkdir()
         self.redis_url = start_valkey(children, work.name, work / "valkey")
         self._crm_port = free_port()
@@ -61,6 +62,7 @@ class Rig:
         crm_url = f"http://127.0.0.1:{self._crm_port}/ontraport/1"
         self._env = relay_environment(self.redis_url, data, crm_url)
         self._env |= {"PORT": str(self._port), "ONTRAPORT_RATE_PER_MINUTE": str(our_rate)}
+        self._env["WORKER_THREADS"] = str(WORKER_THREADS)
         web = children.start(f"web-{work.name}", relay_web_command(self._port, Shape()), self._env)
         children.await_port(self._port, web)
 
@@ -73,17 +75,27 @@ class Rig:
             raise RuntimeError(f"{done.refused} deliveries were refused")
         return done
 
-    def start_workers(self, count: int) -> list[Popen[bytes]]:
+    def start_workers(self, count: int) -> None:
         """Start so many worker processes, as the supervisor does."""
-        return [
+        self._workers = [
             self._children.start(f"worker-{number}-{self._work.name}", _worker_command(number), self._env)
             for number in range(1, count + 1)
         ]
 
-    def stop_workers(self, workers: Iterable[Popen[bytes]]) -> None:
+    def stop_workers(self) -> None:
         """SIGTERM, and wait until they are gone."""
-        for worker in workers:
+        for worker in self._workers:
             self._children.end(worker, 30)
+        self._workers = []
+
+    def workers_kib(self) -> int:
+        """Resident memory of the worker processes; NotServing when one is gone."""
+        self.check_workers()
+        return sum(resident_kib(worker.pid) for worker in self._workers)
+
+    def check_workers(self) -> None:
+        """NotServing when a worker has ended."""
+        self._children.check(self._workers)
 
     def crm(self) -> Crm:
         """What the CRM has seen until now."""
@@ -102,6 +114,7 @@ class Rig:
         """Wait until the CRM holds so many sales; the seconds since its first request of this wait."""
         deadline, before, first = time.monotonic() + seconds, self.crm().requests, 0.0
         while time.monotonic() < deadline:
+            self.check_workers()
             seen, now = self.crm(), time.monotonic()
             if not first and seen.requests > before:
                 first = now
@@ -125,11 +138,7 @@ class Rig:
 
 
 def _worker_command(number: int) -> list[str]:
-    return [
-        *(str(BIN / "celery"), "-A", "workers.celery_app", "worker", "-n", f"worker-{number}@%h"),
-        *("-P", "threads", "-c", str(WORKER_THREADS), "-Q", "sale"),
-        *("--without-gossip", "--without-mingle", "-l", "WARNING"),
-    ]
+    return [sys.executable, "-m", "app.cli", "worker", "--name", f"worker-{number}"]
 
 
 def _deliveries(events: Iterator[bytes]) -> Iterator[bytes]:

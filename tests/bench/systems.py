@@ -33,12 +33,12 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """One receiver: its letter in the tables, what it is, its command, the queue that holds its events."""
+    """One receiver: its letter in the tables, what it is, its command, how many events wait in its store."""
 
     letter: str
     title: str
     command: Callable[[int, Shape], list[str]]
-    queue_key: str = ""
+    waiting: Callable[[Redis], int]
     cwd: Path = ROOT
     prepare: Callable[[Path], Path] | None = None
 
@@ -51,12 +51,10 @@ class Running:
     port: int
     redis_url: str
 
-    def stored(self) -> int | None:
-        """How many events lie in its queue; None where that is not one list."""
-        if not self.system.queue_key:
-            return None
+    def stored(self) -> int:
+        """How many events wait in its store."""
         with Redis.from_url(self.redis_url) as client:
-            return int(client.llen(self.system.queue_key))
+            return self.system.waiting(client)
 
 
 def relay_environment(redis_url: str, data: Path, ontraport_url: str) -> dict[str, str]:
@@ -89,15 +87,19 @@ def start_system(children: Children, system: System, shape: Shape, work: Path) -
 
 def relay_web_command(_port: int, _shape: Shape) -> list[str]:
     """The relay's receiver as it is run; port and processes are in its environment."""
-    return [sys.executable, "-m", "app.web.server"]
+    return [sys.executable, "-m", "app.cli", "web"]
 
 
-def _gunicorn(target: str) -> Callable[[int, Shape], list[str]]:
+def _node(_port: int, _shape: Shape) -> list[str]:
+    return ["node", "server.js"]
+
+
+def _gunicorn(peer: str) -> Callable[[int, Shape], list[str]]:
     def command(port: int, shape: Shape) -> list[str]:
         return [
             *(str(BIN / "gunicorn"), "--worker-class", "gthread", "--bind", f"127.0.0.1:{port}"),
             *("--workers", str(shape.processes), "--threads", str(shape.threads)),
-            *("--log-level", "warning", target),
+            *("--log-level", "warning", f"tests.bench.peers.{peer}:app"),
         ]
 
     return command
@@ -120,11 +122,17 @@ def _install_bullmq(work: Path) -> Path:
     return target
 
 
+def _list(key: str) -> Callable[[Redis], int]:
+    return lambda client: int(client.llen(key))
+
+
+def _relay_backlog(client: Redis) -> int:
+    return sum(int(client.zcard(f"{part}:ontraport:DEMO:sale")) for part in ("ready", "handed"))
+
+
 SYSTEMS = (
-    System("a", "ultracart-relay (granian, one script)", relay_web_command),
-    System("b", "gunicorn + Flask + apply_async", _gunicorn("tests.bench.peers.plain_celery:app"), "celery"),
-    System("c", "gunicorn + Flask + RQ", _gunicorn("tests.bench.peers.flask_rq:app"), "rq:queue:sale"),
-    System(
-        "d", "Fastify + BullMQ", lambda *_: ["node", "server.js"], "bull:sale:wait", prepare=_install_bullmq
-    ),
+    System("a", "ultracart-relay", relay_web_command, _relay_backlog),
+    System("b", "gunicorn + Flask + apply_async", _gunicorn("plain_celery"), _list("celery")),
+    System("c", "gunicorn + Flask + RQ", _gunicorn("flask_rq"), _list("rq:queue:sale")),
+    System("d", "Fastify + BullMQ", _node, _list("bull:sale:wait"), prepare=_install_bullmq),
 )

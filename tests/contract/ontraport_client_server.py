@@ -38,7 +38,9 @@ class Request:
 Step = Callable[[socket.socket], bool]
 
 
-def reply(status=200, body: object = None, headers: Sequence[tuple[str, str]] = (), keep=True) -> Step:
+def reply(
+    status=200, body: object = None, headers: Sequence[tuple[str, str]] = (), keep: bool = True
+) -> Step:
     """A whole answer; `body` is JSON unless it is bytes."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     lines = [
@@ -49,7 +51,7 @@ def reply(status=200, body: object = None, headers: Sequence[tuple[str, str]] = 
     return send("\r\n".join(lines).encode() + b"\r\n\r\n" + raw, keep=keep)
 
 
-def send(raw: bytes, keep=False) -> Step:
+def send(raw: bytes, keep: bool = False) -> Step:
     """Bytes as they are, in one piece."""
 
     def step(sock: socket.socket) -> bool:

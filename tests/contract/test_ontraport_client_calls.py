@@ -1,4 +1,4 @@
-"""Each method of the client: what it asks, what it makes of answers of every shape, what it tells its caller."""
+"""Each method of the client: what it asks, and what it makes of answers of every shape."""
 
 import json
 from datetime import UTC, datetime
@@ -9,7 +9,8 @@ import pytest
 
 from app.errors import DeliveryFailure, FailureClass
 from app.events import Exchange
-from app.ontraport.client import PRODUCTS, TRANSACTIONS
+from app.ontraport.calls import TRANSACTIONS
+from app.ontraport.client import PRODUCTS
 from app.ontraport.context import RateLimit
 from app.ontraport.schemas import LoggedTransaction
 from tests.contract.ontraport_client_server import (
@@ -50,12 +51,12 @@ def refused(call) -> DeliveryFailure:
     return caught.value
 
 
-def asked(request) -> tuple[str, str, dict]:
+def asked(request):
     parts = urlsplit(request.target)
     return request.method, parts.path, {key: value for key, (value,) in parse_qs(parts.query).items()}
 
 
-def condition(field, value) -> list:
+def condition(field, value):
     return [{"field": {"field": field}, "op": "=", "value": {"value": value}}]
 
 
@@ -94,6 +95,23 @@ def test_create_product_and_log_sale_write_amounts_as_text(server, client, attem
         ("POST", "/1/Products"),
         ("POST", "/1/transaction/processManual"),
     ]
+
+
+@pytest.mark.parametrize("step", [reset, reply(500, b""), reply(200, {"code": 0, "data": {}})])
+def test_a_product_that_may_have_been_made_is_unknown(server, client, attempt, step):
+    server.steps = [step]
+    failure = refused(lambda: client.create_product({"name": "BONE"}, attempt))
+    assert failure.failure is FailureClass.UNKNOWN
+
+
+@pytest.mark.parametrize("act", ["update", "tags"])
+def test_updates_and_tags_may_be_repeated(server, client, attempt, act):
+    server.steps = [reply(500, b"")]
+    calls = {
+        "update": lambda: client.update_contact("7", {"city": "Austin"}, attempt),
+        "tags": lambda: client.add_tags("7", ["x"], attempt),
+    }
+    assert refused(calls[act]).failure is FailureClass.RETRYABLE
 
 
 def test_find_encodes_its_condition_and_takes_the_oldest_of_several(server, client, attempt):
@@ -145,7 +163,7 @@ def test_find_pages_on_when_the_server_ignores_the_condition(server, client, att
     assert [asked(request)[2]["start"] for request in server.requests] == ["0", "50"]
 
 
-def row(number, contact="27", **more) -> dict:
+def row(number, contact="27", **more):
     return {"id": str(number), "contact_id": contact, "total": "1.00", "date": "1369820760"} | more
 
 
@@ -162,7 +180,7 @@ def test_transactions_are_read_whatever_the_types(server, client, attempt):
         )
     ]
     at = datetime(2013, 5, 29, 9, 46, tzinfo=UTC)
-    found = client.transactions("27", attempt)
+    found = client.transactions("27", lambda: attempt)
     assert [next(found) for _ in range(5)] == [
         LoggedTransaction("9", "27", Decimal("24.98"), at, "DEMO-1", "1"),
         LoggedTransaction("8", "27", Decimal("24.98"), at, "9104390", "2"),
@@ -184,7 +202,7 @@ def test_transactions_are_read_whatever_the_types(server, client, attempt):
 
 def test_transactions_ask_for_a_page_only_when_it_is_needed(server, client, attempt):
     server.steps = [ok([row(n) for n in range(100, 50, -1)])]
-    assert next(client.transactions("27", attempt)).id == "100"
+    assert next(client.transactions("27", lambda: attempt)).id == "100"
     assert len(server.requests) == 1
 
 
@@ -195,7 +213,7 @@ def test_transactions_go_through_all_pages_of_any_size(server, client, attempt):
         ok([row(31), row(30, contact="99"), row(29)]),
         ok([]),
     ]
-    found = [one.id for one in client.transactions("27", attempt)]
+    found = [one.id for one in client.transactions("27", lambda: attempt)]
     assert found == [str(n) for n in range(100, 30, -1)] + ["29"]
     assert [asked(request)[2]["start"] for request in server.requests] == ["0", "50", "70", "72"]
 
@@ -203,13 +221,13 @@ def test_transactions_go_through_all_pages_of_any_size(server, client, attempt):
 def test_transactions_end_when_a_page_repeats(server, client, attempt):
     page = ok([row(n) for n in range(50, 0, -1)])
     server.steps = [page, page, page]
-    assert len(list(client.transactions("27", attempt))) == 50
+    assert len(list(client.transactions("27", lambda: attempt))) == 50
     assert len(server.requests) == 2
 
 
 def test_transactions_that_never_end_are_no_proof_of_anything(server, client, attempt):
     server.steps = [ok([row(10_000 - page, contact="99")]) for page in range(60)]
-    failure = refused(lambda: list(client.transactions("27", attempt)))
+    failure = refused(lambda: list(client.transactions("27", lambda: attempt)))
     assert failure.failure is FailureClass.RETRYABLE
     assert len(server.requests) == 40
 
@@ -224,7 +242,7 @@ def test_transactions_that_never_end_are_no_proof_of_anything(server, client, at
 )
 def test_transactions_are_never_empty_by_mistake(server, client, attempt, step):
     server.steps = [step]
-    refused(lambda: list(client.transactions("27", attempt)))
+    refused(lambda: list(client.transactions("27", lambda: attempt)))
 
 
 @pytest.mark.parametrize(
@@ -379,7 +397,9 @@ def test_a_failing_recorder_fails_no_delivery(server, client):
     assert client.log_sale({}, Broken()) == "1"
 
 
-def test_each_page_asks_the_lease_and_is_recorded(server, client, attempt):
+def test_each_page_asks_for_a_permission_of_its_own(server, client):
     server.steps = [ok([row(2)]), ok([row(1)]), ok([])]
-    assert len(list(client.transactions("27", attempt))) == 2
-    assert attempt.checks == len(attempt.exchanges) == 3
+    permits = [Attempt(), Attempt(), Attempt()]
+    waiting = iter(permits)
+    assert len(list(client.transactions("27", lambda: next(waiting)))) == 2
+    assert [(permit.checks, len(permit.exchanges)) for permit in permits] == [(1, 1)] * 3

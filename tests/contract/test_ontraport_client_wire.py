@@ -1,5 +1,6 @@
 """What the client does on the wire, when servers, networks and leases misbehave."""
 
+import gzip
 import logging
 import shutil
 import socket
@@ -9,10 +10,9 @@ import threading
 import time
 
 import pytest
-from urllib3.connectionpool import HTTPConnectionPool
 
 from app.errors import DeliveryFailure, FailureClass, LeaseLost
-from app.ontraport import connection
+from app.http import connection
 from app.ontraport.context import boot_seconds
 from tests.contract.ontraport_client_server import (
     API_KEY,
@@ -195,9 +195,46 @@ def test_a_server_that_does_not_read_ends_at_the_deadline(server, attempt):
     server.greeting = lambda sock: time.sleep(3)
     body = {"contact_id": 1, "note": "x" * 30_000_000}
     started = time.monotonic()
-    call = client_of(server.base, call_seconds=0.5)
+    call = client_of(server.base, call_seconds=0.5, connect_seconds=30.0)
     assert failure_class(lambda: call.log_sale(body, attempt)) is FailureClass.UNKNOWN
     assert time.monotonic() - started < 2.5
+
+
+def test_a_server_that_reads_by_drips_ends_at_the_deadline(server, attempt):
+    def sip(sock: socket.socket) -> None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64_000)
+        for _ in range(400):
+            sock.recv(200_000)
+            time.sleep(0.01)
+
+    server.greeting = sip
+    body = {"contact_id": 1, "note": "x" * 30_000_000}
+    started = time.monotonic()
+    call = client_of(server.base, call_seconds=0.5, connect_seconds=30.0)
+    assert failure_class(lambda: call.log_sale(body, attempt)) is FailureClass.UNKNOWN
+    assert time.monotonic() - started < 2.5
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        send(b"HTTP/1.1 100 Continue\r\n\r\n" * 200_000),
+        reply(200, gzip.compress(b" " * 3_000_000), [("Content-Encoding", "gzip")]),
+    ],
+    ids=["endless preliminaries", "a small body that unpacks to a large one"],
+)
+def test_an_answer_is_too_large_on_the_wire_or_unpacked(server, attempt, step):
+    server.steps = [step]
+    assert sale_class(server, attempt) is FailureClass.UNKNOWN
+    assert attempt.exchanges[0].error == "the answer is too large"
+
+
+@pytest.mark.parametrize("where", ["http://[broken", "/elsewhere", "https://elsewhere.example/"])
+def test_a_redirect_is_an_answer_whatever_it_points_at(server, attempt, where):
+    server.steps = [reply(307, b"Moved", [("Location", where)])]
+    assert sale_class(server, attempt) is FailureClass.UNKNOWN
+    (exchange,) = attempt.exchanges
+    assert (exchange.status, exchange.answer, exchange.error) == (307, "Moved", "")
 
 
 def test_an_oversize_answer_is_cut_and_not_believed(server, attempt):
@@ -237,10 +274,12 @@ def test_a_lost_lease_stops_on_a_kept_connection_too(server, attempt):
     assert attempt.checks == 2
 
 
-def test_a_lease_that_runs_out_while_connecting_stops_the_request(server, monkeypatch):
-    attempt = Attempt(deadline=boot_seconds() + 0.2)
-    attempt.check = lambda: time.sleep(0.3)
-    assert sale_class(server, attempt) is FailureClass.RETRYABLE
+def test_a_lease_that_runs_out_while_connecting_stops_the_request(server):
+    class Slow(Attempt):
+        def check(self) -> None:
+            time.sleep(0.3)
+
+    assert sale_class(server, Slow(deadline=boot_seconds() + 0.2)) is FailureClass.RETRYABLE
     assert server.requests == []
 
 
@@ -342,9 +381,9 @@ def test_a_kept_connection_that_the_server_closed_is_not_used(server, attempt):
     server.steps = [reply(200, SOLD, keep=False), reply(200, SOLD)]
     client = client_of(server.base)
     client.log_sale(SALE, attempt)
-    pool = _pool(client)
+    (kept,) = filter(None, _pool(client).queue)
     deadline = time.monotonic() + 2
-    while pool.pool.queue[-1].is_connected and time.monotonic() < deadline:
+    while kept.is_connected and time.monotonic() < deadline:
         time.sleep(0.001)
     assert client.log_sale(SALE, attempt) == "142"
 
@@ -394,7 +433,8 @@ def test_no_trace_of_the_customer_in_logs_or_in_the_failure(server, attempt, cap
     assert API_KEY not in caplog.text
 
 
-def _pool(client) -> HTTPConnectionPool:
-    adapter = next(iter(client._transport._session.adapters.values()))
+def _pool(client):
+    """The queue of the connections that the client keeps."""
+    (adapter,) = client._transport._session.adapters.values()
     (key,) = adapter.poolmanager.pools.keys()
-    return adapter.poolmanager.pools[key]
+    return adapter.poolmanager.pools[key].pool

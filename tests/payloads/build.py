@@ -13,7 +13,7 @@ from typing import Any
 
 from ultracart.model_utils import model_to_dict
 
-from tests.payloads import cases
+from tests.payloads import cases, models
 
 TARGET = Path(__file__).parent / "ultracart"
 
@@ -44,14 +44,14 @@ def packed(*events: dict[str, Any]) -> str:
 
 def files() -> dict[str, bytes]:
     """Every payload file by its name."""
-    single = {
-        f"{name}__{case}.json": delivery({name: make()})
-        for (name, case), make in cases.SINGLE.items()
-    }
-    paid, item, customer = cases.paid(), cases.item(), cases.customer()
+    single = {f"{name}__{case}.json": delivery({name: make()}) for (name, case), make in cases.SINGLE.items()}
+    paid, item, customer = cases.paid(), cases.item(), models.customer()
     return single | {
         "delivery__several_kinds.json": delivery(
-            {"order_create": paid}, {"item_update": item}, {"customer_update": customer}, {"order_update": paid}
+            {"order_create": paid},
+            {"item_update": item},
+            {"customer_update": customer},
+            {"order_update": paid},
         ),
         "delivery__bare_list.json": compact([{"order_create": paid}, {"customer_update": customer}]),
         "delivery__single_event.json": compact({"order_create": paid}),
@@ -62,7 +62,9 @@ def files() -> dict[str, bytes]:
         "delivery__one_unreadable.json": delivery({"order_create": paid}).replace(
             b'{"events":[', b'{"events":[{"order_create":{"order_id":"DEMO-7","order_id":"DEMO-8"}},'
         ),
-        "delivery__packed_events.json": compact({"events": packed({"order_create": paid}, {"item_update": item})}),
+        "delivery__packed_events.json": compact(
+            {"events": packed({"order_create": paid}, {"item_update": item})}
+        ),
         "delivery__packed_body.txt": packed({"order_create": paid}, {"item_update": item}).encode(),
     }
 

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from ultracart.model.currency import Currency
+from ultracart.model.customer import Customer
 from ultracart.model.order import Order
 from ultracart.model.order_auto_order import OrderAutoOrder
 from ultracart.model.order_billing import OrderBilling
@@ -25,7 +26,11 @@ def money(value: float, code: str = "USD", rate: float = 1.0) -> Currency:
     """An amount in base currency, with what the customer saw."""
     seen = round(value * rate, 2)
     return Currency(
-        value=float(value), localized=seen, localized_formatted=f"{seen:.2f}", currency_code=code, exchange_rate=rate
+        value=float(value),
+        localized=seen,
+        localized_formatted=f"{seen:.2f}",
+        currency_code=code,
+        exchange_rate=rate,
     )
 
 
@@ -79,6 +84,11 @@ def billing(**more: Any) -> OrderBilling:
     return OrderBilling(**(fields | more))
 
 
+def customer() -> Customer:
+    """Jane's profile."""
+    return Customer(merchant_id="DEMO", customer_profile_oid=900, email="jane.doe@example.com")
+
+
 def payment(status: str = "Processed", paid: str | None = PAID, **more: Any) -> OrderPayment:
     """A card payment, with what a gateway answers."""
     details = [
@@ -91,7 +101,10 @@ def payment(status: str = "Processed", paid: str | None = PAID, **more: Any) -> 
         "rotating_transaction_gateway_code": "MAIN",
         "test_order": False,
         "credit_card": OrderPaymentCreditCard(
-            card_type="VISA", card_number="XXXXXXXXXXXX1111", card_expiration_month=4, card_expiration_year=2029
+            card_type="VISA",
+            card_number="XXXXXXXXXXXX1111",
+            card_expiration_month=4,
+            card_expiration_year=2029,
         ),
         "transactions": [
             OrderPaymentTransaction(
@@ -116,8 +129,9 @@ def order(number: int, **more: Any) -> Order:
         ],
         "creation_dts": CREATED,
         "language_iso_code": "ENG",
-        "items": [line("BONE", 2, 19.99)],
+        "items": [line("BONE", 2, 19.99, unit_cost_with_discount=money(19.99))],
         "billing": billing(),
+        "customer_profile": customer(),
         "shipping": OrderShipping(
             first_name="Jane", last_name="Doe", address1="1 Main St", city="Austin", state_region="TX",
             postal_code="78758", country_code="US", shipping_method="USPS: Priority Mail",
@@ -131,4 +145,6 @@ def order(number: int, **more: Any) -> Order:
 
 def subscription(original_order_id: str) -> OrderAutoOrder:
     """The auto order that an order belongs to."""
-    return OrderAutoOrder(auto_order_oid=77, original_order_id=original_order_id, status="active", enabled=True)
+    return OrderAutoOrder(
+        auto_order_oid=77, original_order_id=original_order_id, status="active", enabled=True
+    )

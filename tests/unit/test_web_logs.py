@@ -2,16 +2,18 @@
 
 import io
 import logging
-import logging.config
+import threading
 from collections.abc import Iterator
 
 import orjson
 import pytest
 import structlog
+from typing_extensions import Buffer
 
-from app.logs import JsonFormatter, configure_logs, mask_value
-from app.web import create_app
+from app.logs import JsonFormatter, PatientSink, configure_logs, mask_value
+from app.web import create_app, hooks
 from tests.receiver import PATH, FakeInbox, basic, delivery, order, settings
+from tests.servers import wait_until
 
 CARD = "4111111111111111"
 
@@ -100,16 +102,42 @@ def test_a_dead_log_fails_nothing() -> None:
     structlog.reset_defaults()
 
 
+def test_patient_lines_are_written_together_soon_and_in_order() -> None:
+    stream = io.BytesIO()
+    sink = PatientSink(stream)
+    for n in range(3):
+        sink.msg(b"%d" % n)
+    wait_until(stream.getvalue, what="the lines")
+    assert stream.getvalue() == b"0\n1\n2\n"
+
+
+def test_a_log_that_nobody_reads_stops_nothing() -> None:
+    class Stuck(io.BytesIO):
+        free = threading.Event()
+
+        def write(self, line: Buffer) -> int:
+            self.free.wait(30)
+            return super().write(line)
+
+    stream = Stuck()
+    sink = PatientSink(stream)
+    for n in range(30_000):
+        sink.msg(b"%d" % n)
+    stream.free.set()
+    wait_until(lambda: stream.getvalue().endswith(b"29999\n"), what="the newest lines")
+    assert stream.getvalue().count(b"\n") <= 20_000
+
+
 def test_libraries_write_the_same_lines() -> None:
     record = logging.LogRecord("celery", logging.WARNING, "x.py", 1, "paid with %s", (CARD,), None)
     line = orjson.loads(JsonFormatter().format(record))
     assert (line["event"], line["level"], line["logger"]) == ("paid with [number]", "warning", "celery")
 
 
-def test_a_delivery_is_one_line_of_counts(lines: io.BytesIO) -> None:
-    # Loggers that were used before keep their old set-up, so the module's own is replaced here.
-    inbox = FakeInbox()
-    client = create_app(settings(), inbox).test_client()
+def test_a_delivery_is_one_line_of_counts(lines: io.BytesIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A logger keeps the set-up of its first use, which may have been another test's.
+    monkeypatch.setattr(hooks, "log", structlog.get_logger())
+    client = create_app(settings(), FakeInbox()).test_client()
     body = delivery(order("A", billing={"email": "ann@example.com"}, note=CARD), {"x": 1})
     client.post(PATH, data=body, headers={"Authorization": basic()})
     (line,) = logged(lines)

@@ -38,7 +38,7 @@ def own_directory(data_dir: Path) -> Iterator[Path]:
 
 
 def _await_leftovers(run_dir: Path, data_dir: Path) -> None:
-    """After a supervisor was killed its children end too, but a moment later: two stores must not share a file."""
+    """A killed supervisor's children end with it, but a moment later: two stores must not share a file."""
     deadline = time.monotonic() + _LEFTOVER_SECONDS
     for file in [*run_dir.glob("*.pid"), run_dir / "redis.url"]:
         while file.name == "valkey.pid" and _runs(file, "valkey-server"):

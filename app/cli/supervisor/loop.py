@@ -17,7 +17,7 @@ from app.cli.supervisor.output import Console
 from app.cli.supervisor.process import GRACE_SECONDS, Process, ProcessSpec, Stage
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-# What ran for this long and dies is started again at once; what dies at its start waits a little longer each time.
+# What ran this long and dies is started again at once; what dies at its start waits longer each time.
 SETTLED_SECONDS = 10.0
 RESTART_DELAYS = (0.0, 0.5, 1.0, 2.0)
 # A process that others wait for, and that dies this often before it is ready, will not come up.

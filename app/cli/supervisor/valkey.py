@@ -3,6 +3,7 @@
 Every write is on disk before it is answered; nothing is ever evicted. https://valkey.io/topics/persistence/
 """
 
+import json
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ _CONFIGURATION = """\
 bind {host}
 port {port}
 requirepass {password}
-dir "{directory}"
+dir {directory}
 daemonize no
 loglevel warning
 appendonly yes
@@ -70,7 +71,8 @@ def prepare(settings: Settings) -> tuple[EmbeddedStore, ProcessSpec]:
             host=LOOPBACK,
             port=port,
             password=store.password,
-            directory=directory,
+            # Quoted as Valkey reads it: the path may hold blanks.
+            directory=json.dumps(str(directory), ensure_ascii=False),
             memory_mb=settings.valkey_memory_mb,
         )
     )

@@ -64,25 +64,28 @@ local function make_ready(tid, account, kind, from, created)
   count(account, kind, from, 'ready')
 end
 
--- The subject's line: the first that is not held back by a dead one before it may go.
+local GOING = {ready = true, running = true, retrying = true}
+
+-- The subject's line: when none of it is on its way, the first that no dead one before it holds back may go.
 local function advance(row, account)
   local line = redis.call('HGET', row, 'q')
   if not line then return end
-  local kept, blocked, going = {}, {}, false
+  local kept, members, blocked, going = {}, {}, {}, false
   for tid in string.gmatch(line, '%S+') do
     local t = redis.call('HMGET', 't:' .. tid, 'st', 'k', 'c')
+    if GOING[t[1]] then going = true end
+    if GOING[t[1]] or t[1] == 'dead' or t[1] == 'held' then
+      kept[#kept + 1] = tid
+      members[#members + 1] = t
+    end
+  end
+  for n, t in ipairs(members) do
     local state, kind = t[1], t[2]
-    if state == 'ready' or state == 'running' or state == 'retrying' then going = true end
     if state == 'dead' then
       for _, name in ipairs(BLOCKS[kind] or {}) do blocked[name] = true end
-    end
-    if state == 'held' and not going and not blocked[kind] then
-      make_ready(tid, account, kind, 'held', t[3])
+    elseif state == 'held' and not going and not blocked[kind] then
+      make_ready(kept[n], account, kind, 'held', t[3])
       going = true
-    end
-    if state and (state == 'ready' or state == 'running' or state == 'retrying' or state == 'dead'
-        or state == 'held') then
-      kept[#kept + 1] = tid
     end
   end
   if #kept == 0 then redis.call('HDEL', row, 'q') else redis.call('HSET', row, 'q', table.concat(kept, ' ')) end
@@ -94,6 +97,16 @@ local function release_event(eid, seconds)
   if redis.call('EXISTS', 'er:' .. eid) == 1 and redis.call('DECR', 'er:' .. eid) > 0 then return end
   redis.call('DEL', 'er:' .. eid)
   if seconds > 0 then redis.call('EXPIRE', 'e:' .. eid, seconds) else redis.call('DEL', 'e:' .. eid) end
+end
+
+-- The snapshot that came while it ran takes the place of the one that it ran with; false when there is none.
+local function take_newer(tid)
+  local t = redis.call('HMGET', 't:' .. tid, 'e', 'ne', 'nv')
+  if not t[2] then return false end
+  release_event(t[1], 0)
+  redis.call('HSET', 't:' .. tid, 'e', t[2], 'v', t[3])
+  redis.call('HDEL', 't:' .. tid, 'ne', 'nv')
+  return true
 end
 
 -- Only the holder of the fencing token may write for a running transmission.

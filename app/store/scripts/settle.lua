@@ -12,7 +12,7 @@ local account, kind, row = t[1], t[2], 'l:' .. t[1] .. ':' .. t[3]
 for n = 1, tonumber(ARGV[11]) do redis.call('RPUSH', 'x:' .. tid, ARGV[11 + n]) end
 if ARGV[9] ~= '' then redis.call('HDEL', ARGV[9], 'fs', 'fa', 'ft', 'fl', 'fe') end
 redis.call('ZREM', 'due', tid)
-redis.call('HDEL', key, 'tk', 'le', 'ne', 'nv')
+redis.call('HDEL', key, 'tk', 'le')
 if outcome == 'delivered' or outcome == 'skipped' then
   redis.call('HDEL', key, 'f', 'dn', 'ln', 'al', 'dd')
   redis.call('HSET', key, 'st', outcome, 'r', reason, 'dd', text(now))
@@ -21,25 +21,23 @@ if outcome == 'delivered' or outcome == 'skipped' then
   if outcome == 'skipped' and t[7] then
     -- What it was skipped for may not hold for the snapshot that came meanwhile.
     release_event(t[4], payload_seconds)
-    redis.call('HDEL', key, 'dd', 'r')
+    redis.call('HDEL', key, 'dd', 'r', 'ne', 'nv')
     redis.call('HSET', key, 'st', 'held', 'e', t[7], 'v', t[8])
     count(account, kind, outcome, 'held')
     money(account, t[6], tonumber(t[5] or '0'))
   else
     release_event(t[4], payload_seconds)
     release_event(t[7], 0)
-    redis.call('EXPIRE', key, exchange_seconds)
+    redis.call('HDEL', key, 'ne', 'nv')
+    -- A newer snapshot may undo why it was skipped, for as long as its row remembers it.
+    redis.call('EXPIRE', key, outcome == 'skipped' and ARGV[10] or exchange_seconds)
     redis.call('EXPIRE', 'x:' .. tid, exchange_seconds)
-    redis.call('EXPIRE', row, ARGV[10])
   end
   advance(row, account)
+  if redis.call('HEXISTS', row, 'q') == 0 then redis.call('EXPIRE', row, ARGV[10]) end
 else
   redis.call('HSET', key, 'r', reason, 'f', failure)
-  if t[7] then
-    release_event(t[4], 0)
-    redis.call('HSET', key, 'e', t[7], 'v', t[8])
-    if outcome == 'dead' then outcome, delay = 'retrying', 0 end
-  end
+  if take_newer(tid) and outcome == 'dead' then outcome, delay = 'retrying', 0 end
   if outcome == 'dead' then
     bury(tid, account, kind, 'running', reason, failure, now)
     advance(row, account)

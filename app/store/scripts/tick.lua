@@ -13,6 +13,7 @@ if slots > 0 then
   redis.call('SET', 'relay:window', 4 * total)
 end
 
+local window = tonumber(redis.call('GET', 'relay:window') or '32')
 local lost, ended, poisoned, probes = 0, 0, 0, {}
 for _, tid in ipairs(redis.call('ZRANGEBYSCORE', 'due', '-inf', now, 'LIMIT', 0, limit)) do
   redis.call('ZREM', 'due', tid)
@@ -27,7 +28,7 @@ for _, tid in ipairs(redis.call('ZRANGEBYSCORE', 'due', '-inf', now, 'LIMIT', 0,
     redis.call('HDEL', key, 'tk', 'le')
     redis.call('HINCRBY', key, 'dn', 1)
     local alone = t[6] == '1' and redis.call('HINCRBY', key, 'ln', 1) or 0
-    if alone >= 2 then
+    if not take_newer(tid) and alone >= 2 then
       poisoned = poisoned + 1
       bury(tid, account, kind, 'running', 'its worker died five times, twice while it ran alone', 'poison', now)
       advance('l:' .. account .. ':' .. t[5], account)
@@ -48,13 +49,15 @@ for _, account in ipairs(redis.call('SMEMBERS', 'accounts')) do
   end
   for _, kind in ipairs(KINDS) do
     local handed = 'handed:' .. account .. ':' .. kind
+    local room = 2 * window - redis.call('LLEN', kind)
     for _, tid in ipairs(redis.call('ZRANGEBYSCORE', handed, '-inf', now - 60000, 'LIMIT', 0, limit)) do
-      if redis.call('HGET', 't:' .. tid, 'st') == 'ready' then
+      if redis.call('HGET', 't:' .. tid, 'st') ~= 'ready' then
+        redis.call('ZREM', handed, tid)
+      elseif room > 0 then
+        room = room - 1
         lost = lost + 1
         push(kind, tid)
         redis.call('ZADD', handed, now, tid)
-      else
-        redis.call('ZREM', handed, tid)
       end
     end
   end

@@ -1,4 +1,4 @@
-"""Connections that keep one deadline and ask before their first byte; for app.ontraport.transport only.
+"""Connections that keep one deadline and ask before their first byte; for app.http.transport only.
 
 The timeouts of urllib3 bound one `recv`, not a call: a body or a header line that drips keeps a
 thread for ever. Here every read and write gets what remains of the call, and no more.
@@ -15,14 +15,15 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from app.ontraport.context import CallContext, boot_seconds
+from app.http.context import CallContext, boot_seconds
 
 IDLE_SECONDS = 5.0
-MAX_WIRE_BYTES = 2 * 1024 * 1024 + 128 * 1024
+# What headers and chunk lines may add to a body.
+_OVERHEAD_BYTES = 128 * 1024
 
 
 class OversizeAnswer(OSError):
-    """The answer is larger than any that ONTRAPORT gives; the connection is of no more use."""
+    """The answer is larger than any that is expected; the connection is of no more use."""
 
 
 @dataclass(slots=True)
@@ -31,6 +32,7 @@ class Flight:
 
     context: CallContext
     deadline: float
+    most_bytes: int
     sent: bool = False
     received: int = 0
 
@@ -52,12 +54,12 @@ class Flight:
     def arrived(self, count: int) -> None:
         """Count bytes of the answer, headers and chunk lines included."""
         self.received += count
-        if self.received > MAX_WIRE_BYTES:
+        if self.received > self.most_bytes + _OVERHEAD_BYTES:
             raise OversizeAnswer("the answer is too large")
 
 
 # The calls of many threads share one pool; urllib3 has no way to hand an object down to the socket.
-FLIGHT: ContextVar[Flight] = ContextVar("ontraport_flight")
+FLIGHT: ContextVar[Flight] = ContextVar("flight")
 
 
 class _BoundedReader(io.RawIOBase):

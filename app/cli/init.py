@@ -1,0 +1,30 @@
+"""`relay init`: whose store this is; for app.cli.main only."""
+
+import sys
+
+import click
+
+from app.cli.store import local_settings
+from app.errors import InstanceMismatch
+from app.services import WORKER_TIMEOUT_SECONDS, connect_store
+from app.store import instance
+
+
+@click.command()
+@click.option(
+    "--accept-empty",
+    is_flag=True,
+    help="Make this empty Redis ours. What the old one knew is gone: older orders are looked up in the CRM.",
+)
+def init(accept_empty: bool) -> None:
+    """Check that Redis is this relay's own, or make an empty one so."""
+    settings = local_settings()
+    client = connect_store(settings, WORKER_TIMEOUT_SECONDS)
+    try:
+        mark = instance.open_store(client, settings.data_dir, settings.relay_instance)
+    except InstanceMismatch as mismatch:
+        if not accept_empty or client.exists(instance.KEY):
+            click.echo(f"relay: {mismatch}", err=True)
+            sys.exit(1)
+        mark = instance.accept_empty(client, settings.data_dir, settings.relay_instance)
+    click.echo(f"instance mark: {mark} (set RELAY_INSTANCE to it where the disk does not last)")

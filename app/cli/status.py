@@ -1,0 +1,92 @@
+"""`relay status`: what waits, what is dead, which gates are closed; for app.cli.main only."""
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from app.cli.store import open_services
+from app.events import OPEN_STATES
+from app.services import Services
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of tables.")
+def status(as_json: bool) -> None:
+    """Show counts per kind and state, gates, age, dead letters and quarantine.
+
+    Ends with 0 when nothing is open, else with 1.
+    """
+    report = read_status(open_services())
+    if as_json:
+        click.echo(json.dumps(report))
+    else:
+        show(report)
+    sys.exit(1 if report["open"] else 0)
+
+
+def read_status(services: Services) -> dict[str, Any]:
+    """Everything that `relay status` tells, as JSON types. Ages in seconds, money in cents per currency."""
+    names = sorted({*services.log.accounts(), *services.accounts})
+    accounts = {name: _account(services, name) for name in names}
+    quarantined = services.log.quarantined()
+    return {
+        "open": quarantined + sum(account["open"] for account in accounts.values()),
+        "dead": sum(account["dead"] for account in accounts.values()),
+        "quarantined": quarantined,
+        "oldest_seconds": max((account["oldest_seconds"] for account in accounts.values()), default=0),
+        "accounts": accounts,
+        "events": services.log.events(),
+        "engine": services.log.engine(),
+    }
+
+
+def _account(services: Services, name: str) -> dict[str, Any]:
+    counts = services.log.counts(name)
+    gate = services.gates.read(name)
+    age = services.clock().timestamp() - counts.oldest_ms / 1000 if counts.oldest_ms else 0
+    shut = gate and {
+        "reason": gate.reason,
+        "text": gate.text,
+        "since": gate.since.isoformat(),
+        "until": gate.until.isoformat(),
+    }
+    return {
+        "kinds": {kind: {s: n for s, n in states.items() if n} for kind, states in counts.states.items()},
+        "open": sum(n for states in counts.states.values() for s, n in states.items() if s in OPEN_STATES),
+        "dead": services.dead_letters.count(name),
+        "money_waiting_cents": counts.money,
+        "gate": shut,
+        "oldest_seconds": round(max(age, 0)),
+    }
+
+
+def show(report: Mapping[str, Any]) -> None:
+    """The report for a person."""
+    console = Console()
+    for name, account in report["accounts"].items():
+        table = Table(title=name, title_justify="left")
+        for column in ("kind", "state", "transmissions"):
+            table.add_column(column, justify="right" if column == "transmissions" else "left")
+        for kind, states in account["kinds"].items():
+            for state, number in sorted(states.items()):
+                table.add_row(kind, state, str(number))
+        console.print(table)
+        console.print(_sentence(account))
+    events = ", ".join(f"{number} {name}" for name, number in sorted(report["events"].items()))
+    console.print(f"events: {events or 'none yet'}; quarantined and kept: {report['quarantined']}")
+
+
+def _sentence(account: Mapping[str, Any]) -> str:
+    gate = account["gate"]
+    words = "gate open"
+    if gate:
+        words = f"gate closed ({gate['reason']}) since {gate['since'][:19]} UTC: {gate['text']}; "
+        words += f"tried again at {gate['until'][:19]} UTC"
+    money = ", ".join(f"{cents / 100:.2f} {unit}" for unit, cents in account["money_waiting_cents"].items())
+    age = account["oldest_seconds"]
+    return f"{words}; oldest waits {age} s; money not yet delivered: {money or 'none'}"

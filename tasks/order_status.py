@@ -1,0 +1,28 @@
+"""A shipped or rejected order on the contact: the tag, the note and the field that the merchant chose."""
+
+from dataclasses import replace
+
+from app.delivery.attempt import Attempt
+from app.delivery.contacts import write_contact
+from app.delivery.custom_fields import custom_values
+from app.delivery.notes import write_note
+from app.delivery.tags import write_tags
+from app.events import Delivered, Outcome, Skipped
+from app.relay.order_statuses import plan_order_status
+
+
+def deliver(attempt: Attempt) -> Outcome:
+    """Does what is configured for this status; nothing configured is skipped with that reason."""
+    transmission = attempt.transmission
+    rules = attempt.services.accounts[transmission.account].rules
+    plan = plan_order_status(transmission.event_name, transmission.payload, rules)
+    if isinstance(plan, Skipped):
+        return plan
+    groups = dict(plan.contact.groups)
+    if plan.fields:
+        groups["order_status"] = custom_values(attempt, plan.fields)
+    contact = write_contact(attempt, replace(plan.contact, groups=groups))
+    write_tags(attempt, contact.id, plan.tags)
+    if plan.note:
+        write_note(attempt, contact.id, plan.note)
+    return Delivered(f"contact {contact.id}: {plan.status}")
