@@ -25,6 +25,8 @@ class FailureClass(StrEnum):
     GONE = "gone"
     MAPPING = "mapping"
     POISON = "poison"
+    CHANGED = "changed"
+    DECREASED = "decreased"
 
 
 class RelayError(Exception):
@@ -62,7 +64,8 @@ class Postponed(RelayError):
 class DeliveryFailure(RelayError):
     """One delivery failed. `reason` is for the merchant; `wait_seconds` a lower bound for the next try.
 
-    `person` asks for a person's decision: it is buried at once, whatever its class.
+    `person` asks for a person's decision: it is buried at once, whatever its class. `path` is what was
+    called. `looked` says that the CRM answered well and a write before it stays in doubt: nothing failed now.
     """
 
     failure: FailureClass
@@ -71,6 +74,9 @@ class DeliveryFailure(RelayError):
     status: int | None = None
     wait_seconds: float | None = None
     person: bool = False
+    at_shop: bool = False
+    path: str = ""
+    looked: bool = False
 
     def __str__(self) -> str:
         return f"{self.failure}: {self.reason}"

@@ -12,6 +12,12 @@ class Kind(StrEnum):
     """What a transmission is about: one task, one queue, one row of policy each."""
 
     SALE = "sale"
+    REFUND = "refund"
+    AUTO_ORDER_STATUS = "auto_order_status"
+    AFFILIATE_SIGNUP = "affiliate_signup"
+    CUSTOMER = "customer"
+    ORDER_STATUS = "order_status"
+    ITEM = "item"
 
 
 class State(StrEnum):
@@ -72,7 +78,7 @@ class Fact:
 
     `subject` is what stays in order (`order:DEMO-1`); `version` is the snapshot's own age stamp in
     milliseconds since 1970 UTC (0: none known); `amount` and `currency` say how much money waits.
-    `value` is the total in cents under GROW, a hash of the content under STATE.
+    `value` is the total in cents under ONCE (empty: not told) and GROW, a hash of the content under STATE.
     """
 
     kind: Kind

@@ -17,6 +17,8 @@ from app.events import Kind
 class Policy:
     """One kind's row. Delays are seconds before the second, third … attempt; the last one repeats.
 
+    It is given up when it is older than `max_age` and every delay was waited for: what was parked for days
+    behind a closed gate still has its attempts.
     `blocks` names the kinds of the same subject that a dead one of this kind holds back.
     """
 
@@ -28,14 +30,58 @@ class Policy:
 
 
 MONEY_DELAYS = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 18000.0, 36000.0)
+STATE_DELAYS = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 14400.0)
+NOTHING: frozenset[Kind] = frozenset()
 
 POLICIES: dict[Kind, Policy] = {
     Kind.SALE: Policy(
         delays=MONEY_DELAYS,
         max_age=timedelta(hours=72),
         money=True,
-        blocks=frozenset(Kind),
-        reason="Money: tried for three days; whatever builds on the sale waits for it.",
+        blocks=frozenset({Kind.SALE, Kind.REFUND}),
+        reason="Money: tried for three days; its refund cannot go out before it, a shipping note can.",
+    ),
+    Kind.REFUND: Policy(
+        delays=MONEY_DELAYS,
+        max_age=timedelta(hours=72),
+        money=True,
+        blocks=frozenset({Kind.REFUND}),
+        reason="Money: tried for three days; a later refund of the order is counted from this one.",
+    ),
+    Kind.AUTO_ORDER_STATUS: Policy(
+        delays=MONEY_DELAYS,
+        max_age=timedelta(hours=72),
+        money=False,
+        blocks=NOTHING,
+        reason="A declined card costs rebills: tried as long as money; only the newest status is sent.",
+    ),
+    Kind.AFFILIATE_SIGNUP: Policy(
+        delays=STATE_DELAYS,
+        max_age=timedelta(hours=24),
+        money=False,
+        blocks=NOTHING,
+        reason="The newest wins: the next change of the affiliate brings everything again.",
+    ),
+    Kind.CUSTOMER: Policy(
+        delays=STATE_DELAYS,
+        max_age=timedelta(hours=24),
+        money=False,
+        blocks=NOTHING,
+        reason="The newest wins: the next change of the customer, or an order, brings everything again.",
+    ),
+    Kind.ORDER_STATUS: Policy(
+        delays=STATE_DELAYS,
+        max_age=timedelta(hours=24),
+        money=False,
+        blocks=NOTHING,
+        reason="The newest wins, and it is worth little a day later; it holds back no money.",
+    ),
+    Kind.ITEM: Policy(
+        delays=STATE_DELAYS,
+        max_age=timedelta(hours=24),
+        money=False,
+        blocks=NOTHING,
+        reason="The newest wins: the next round of polling finds the item again; sales make what they need.",
     ),
 }
 
@@ -70,6 +116,8 @@ NEVER_AGAIN = frozenset(
         FailureClass.GONE,
         FailureClass.MAPPING,
         FailureClass.POISON,
+        FailureClass.CHANGED,
+        FailureClass.DECREASED,
     }
 )
 ACCOUNT_WIDE = frozenset({FailureClass.THROTTLED, FailureClass.AUTH})
@@ -88,14 +136,15 @@ def decide(
     """What to do after `attempt` (from 1) of a transmission that is `age` old failed with `failure`.
 
     `wait_seconds` is a lower bound that somebody else named (the CRM's reset, the next look-up).
-    An unknown outcome is looked up at its own times and never buried by this table before max_age.
+    An unknown outcome is looked up at its own times, which count no attempts, until its `age` (since its
+    announcement, or since a person sent it again) is max_age.
     """
     policy = POLICIES[kind]
     if failure in ACCOUNT_WIDE:
         return Wait(now + timedelta(seconds=wait_seconds or 1.0))
     if failure in NEVER_AGAIN:
         return Bury(f"{failure}: it would fail again in the same way")
-    if age >= policy.max_age:
+    if age >= policy.max_age and (failure is FailureClass.UNKNOWN or attempt > len(policy.delays)):
         return Bury(f"{failure}: given up after {attempt} attempts in {_hours(age)} h")
     if failure is FailureClass.UNKNOWN and wait_seconds is not None:
         return Wait(now + timedelta(seconds=wait_seconds))

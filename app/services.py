@@ -1,7 +1,7 @@
 """The one composition: everything that tasks, workers, the receiver and the command line share."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -9,9 +9,10 @@ import redis
 
 from app.ontraport.client import OntraportClient
 from app.queue import envelopes
-from app.settings import Merchant, Settings
+from app.settings import MappingRules, Merchant, Settings
 from app.store import instance
 from app.store.budget import Budget
+from app.store.catalogue import Catalogue
 from app.store.connection import connect
 from app.store.dead_letters import DeadLetters
 from app.store.gates import Gates
@@ -19,8 +20,12 @@ from app.store.inbox import Inbox
 from app.store.ledger import Ledger
 from app.store.log import Log
 from app.store.lookups import Lookups
+from app.store.polling import Polling
+from app.store.product_map import ProductMap
 from app.store.scripting import Scripts
 from app.store.transmissions import Transmissions
+from app.store.ultracart_budget import UltracartBudget
+from app.ultracart.client import UltracartClient
 from app.ultracart.parse import read_payload
 
 DAY = 86400
@@ -96,12 +101,51 @@ class Services:
         return {name: OntraportClient(merchant.ontraport) for name, merchant in self.accounts.items()}
 
     @cached_property
+    def shops(self) -> Mapping[str, UltracartClient]:
+        """The shop of each merchant that has a key, by merchant id."""
+        return {
+            merchant.id: UltracartClient(merchant.ultracart_base_url, merchant.ultracart_key)
+            for merchant in self.settings.merchants.values()
+            if merchant.ultracart_key
+        }
+
+    @cached_property
+    def shop_budget(self) -> UltracartBudget:
+        """The permission for requests to UltraCart."""
+        return UltracartBudget(self.scripts)
+
+    @cached_property
+    def inbox(self) -> Inbox:
+        """Admission for what is polled; the receiver has its own, which waits less long."""
+        return _inbox(self.settings, self.client, self.scripts, self.mark, self.clock)
+
+    @cached_property
+    def polling(self) -> Polling:
+        """How far the polls have come."""
+        return Polling(self.client)
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """What the shops sell."""
+        return Catalogue(self.client)
+
+    @cached_property
+    def product_map(self) -> ProductMap:
+        """The products that people chose for items at run time."""
+        return ProductMap(self.client)
+
+    def rules(self, account: str) -> MappingRules:
+        """The account's rules; of the products, what was set at run time goes before the settings file."""
+        rules = self.accounts[account].rules
+        names = self.product_map.names(account)
+        return replace(rules, products={**rules.products, **names}) if names else rules
+
+    @cached_property
     def live_since(self) -> Mapping[str, datetime | None]:
         """When each account was switched on; None in sandbox mode, which has no limit."""
         if self.settings.sandbox:
             return dict.fromkeys(self.accounts)
-        configured, now = self.settings.live_since, self.clock()
-        return {name: instance.live_since(self.client, name, configured, now) for name in self.accounts}
+        return _switch_on(self.settings, self.client, self.clock())
 
     @cached_property
     def born(self) -> datetime | None:
@@ -114,10 +158,17 @@ def connect_store(settings: Settings, timeout_seconds: float) -> redis.Redis:
     return connect(settings.redis_url, tls_verify=settings.redis_tls_verify, timeout_seconds=timeout_seconds)
 
 
+def _switch_on(settings: Settings, client: redis.Redis, now: datetime) -> dict[str, datetime]:
+    """When each account was switched on: set by whichever process starts first, and kept."""
+    accounts = [merchant.account for merchant in settings.merchants.values()]
+    return {name: instance.live_since(client, name, settings.live_since, now) for name in accounts}
+
+
 def build_services(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Services:
     """Everything for a worker or the command line. Raises InstanceMismatch, StoreUnavailable."""
     client = connect_store(settings, WORKER_TIMEOUT_SECONDS)
     mark = instance.open_store(client, settings.data_dir, settings.relay_instance)
+    _switch_on(settings, client, clock())
     return Services(settings, client, Scripts(client, envelopes()), mark, clock)
 
 
@@ -125,9 +176,16 @@ def build_inbox(settings: Settings, clock: Callable[[], datetime] = utc_now) -> 
     """Admission for the receiver. Raises InstanceMismatch, StoreUnavailable."""
     client = connect_store(settings, RECEIVER_TIMEOUT_SECONDS)
     mark = instance.open_store(client, settings.data_dir, settings.relay_instance)
+    _switch_on(settings, client, clock())
+    return _inbox(settings, client, Scripts(client, envelopes()), mark, clock)
+
+
+def _inbox(
+    settings: Settings, client: redis.Redis, scripts: Scripts, mark: str, clock: Callable[[], datetime]
+) -> Inbox:
     return Inbox(
         client,
-        Scripts(client, envelopes()),
+        scripts,
         mark=mark,
         payload_seconds=settings.payload_days * DAY,
         exchange_seconds=settings.exchange_days * DAY,

@@ -12,9 +12,24 @@ from typing import Any
 
 from app.errors import SettingsError
 from app.settings_merchants import Merged, merge_merchants
+from app.settings_pixel import METHODS
+from app.settings_pixel import Pixel as Pixel
+from app.settings_rules import PARTIAL_REFUNDS
+from app.settings_rules import Exclusions as Exclusions
+from app.settings_rules import MappingRules as MappingRules
+from app.settings_rules import OrderStatusRule as OrderStatusRule
 from app.settings_sources import Found, read_sources
 from app.settings_tables import MERCHANT_KEYS, MerchantTable, read_tables
-from app.settings_values import to_base_url, to_bool, to_int, to_moment, to_path, to_redis_url, to_text
+from app.settings_values import (
+    to_base_url,
+    to_bool,
+    to_choice,
+    to_int,
+    to_moment,
+    to_path,
+    to_redis_url,
+    to_text,
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -41,22 +56,14 @@ def variable(name: str, default: Any = None, least: int = 0, most: int = 2**53, 
     return field(default=default, repr=repr, metadata={"env": name, "least": least, "most": most})
 
 
+def choice(name: str, choices: tuple[str, ...]) -> Any:
+    """A settings field that is one of a few words; the first is its default."""
+    return field(default=choices[0], metadata={"env": name, "choices": choices})
+
+
 def tcp_port(name: str, default: int) -> Any:
     """A TCP port that the relay listens on."""
     return variable(name, default, 1, 65535)
-
-
-@dataclass(frozen=True, slots=True)
-class MappingRules:
-    """How orders become ONTRAPORT sales: names and tags that the merchant chooses."""
-
-    products: Mapping[str, str] = field(default_factory=dict)
-    shipping_product: str = "Shipping"
-    tax_product: str = "Tax"
-    surcharge_product: str = "Surcharge"
-    order_tags: tuple[str, ...] = ()
-    item_tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    channel_partner_codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +87,8 @@ class Merchant:
     ultracart_base_url: str
     ontraport: OntraportAccount
     rules: MappingRules = field(default_factory=MappingRules)
+    method: str = METHODS[0]
+    pixel: Pixel = field(default_factory=Pixel)
 
     @property
     def account(self) -> str:
@@ -111,6 +120,12 @@ class Settings:
     ontraport_api_key: Secret = variable("ONTRAPORT_API_KEY", Secret())
     ontraport_base_url: str = variable("ONTRAPORT_BASE_URL", "https://api.ontraport.com/1")
     ontraport_rate_per_minute: int = variable("ONTRAPORT_RATE_PER_MINUTE", 170, 1)
+    refund_partial: str = choice("REFUND_PARTIAL", PARTIAL_REFUNDS)
+    ontraport_method: str = choice("ONTRAPORT_METHOD", METHODS)
+    item_poll_seconds: int = variable("ITEM_POLL_SECONDS", 300, 1, 86400)
+    affiliate_poll_seconds: int = variable("AFFILIATE_POLL_SECONDS", 900, 1, 86400)
+    relay_public_url: str = variable("RELAY_PUBLIC_URL", "")
+    feed_key: Secret = variable("FEED_KEY", Secret())
     console_password: Secret = variable("CONSOLE_PASSWORD", Secret())
     live_since: datetime | None = variable("LIVE_SINCE", None)
     relay_instance: str = variable("RELAY_INSTANCE", "")
@@ -148,7 +163,7 @@ def load_settings(environ: Mapping[str, str], dotenv: Path = Path(".env")) -> Se
     tables = read_tables(sources.merchants, sources.lookup)
     converted = {merchant_id: _convert_table(merchant_id, table) for merchant_id, table in tables.items()}
     merged = merge_merchants(values, converted, _DEFAULTS, _sandbox_values(settings))
-    return _complete(settings, merged, {key: MappingRules(**table.rules) for key, table in tables.items()})
+    return _complete(settings, merged, tables)
 
 
 def _convert(name: str, label: str, raw: Any) -> Any:
@@ -156,7 +171,9 @@ def _convert(name: str, label: str, raw: Any) -> Any:
     item = _FIELDS[name]
     if item.type is int:
         return to_int(label, raw, item.metadata["least"], item.metadata["most"])
-    if name.endswith("_BASE_URL"):
+    if "choices" in item.metadata:
+        return to_choice(label, raw, item.metadata["choices"])
+    if name.endswith(("_BASE_URL", "_PUBLIC_URL")):
         return to_base_url(label, raw)
     return _CONVERTERS[item.type](label, raw)
 
@@ -209,7 +226,7 @@ def _sandbox_values(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _complete(settings: Settings, merged: Merged, rules: Mapping[str, MappingRules]) -> Settings:
+def _complete(settings: Settings, merged: Merged, tables: Mapping[str, MerchantTable]) -> Settings:
     """The one object: the main merchant's effective values at the top, every merchant beside it."""
     main = merged.merchants.get(merged.main_id, {})
     redis_url = settings.redis_url
@@ -219,12 +236,12 @@ def _complete(settings: Settings, merged: Merged, rules: Mapping[str, MappingRul
         ultracart_merchant_id=merged.main_id,
         redis_url=to_redis_url("REDIS_URL", redis_url, settings.redis_tls_verify) if redis_url else "",
         live_since=None if merged.sandbox else settings.live_since,
-        merchants={key: _merchant(key, values, rules.get(key)) for key, values in merged.merchants.items()},
+        merchants={key: _merchant(key, values, tables.get(key)) for key, values in merged.merchants.items()},
         sandbox=merged.sandbox,
     )
 
 
-def _merchant(merchant_id: str, values: Mapping[str, Any], rules: MappingRules | None) -> Merchant:
+def _merchant(merchant_id: str, values: Mapping[str, Any], table: MerchantTable | None) -> Merchant:
     passwords = (values["webhook_password"], values["webhook_password_previous"])
     return Merchant(
         id=merchant_id,
@@ -238,5 +255,7 @@ def _merchant(merchant_id: str, values: Mapping[str, Any], rules: MappingRules |
             base_url=values["ontraport_base_url"],
             rate_per_minute=values["ontraport_rate_per_minute"],
         ),
-        rules=rules or MappingRules(),
+        rules=MappingRules(**(table.rules if table else {}), refund_partial=values["refund_partial"]),
+        method=values["ontraport_method"],
+        pixel=table.pixel if table else Pixel(),
     )

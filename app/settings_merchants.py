@@ -16,7 +16,13 @@ SANDBOX_MERCHANT = "DEMO"
 _KEYS = ("ontraport_app_id", "ontraport_api_key")
 _WEBHOOK = ("webhook_username", "webhook_password")
 # What all merchants share unless their table says otherwise; credentials are never shared.
-_SHARED = ("ultracart_base_url", "ontraport_base_url", "ontraport_rate_per_minute")
+_SHARED = (
+    "ultracart_base_url",
+    "ontraport_base_url",
+    "ontraport_rate_per_minute",
+    "refund_partial",
+    "ontraport_method",
+)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 Values = Mapping[str, Any]

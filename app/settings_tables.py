@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import SettingsError
-from app.settings_values import refuse_unknown, to_names, to_table, to_text
+from app.settings_pixel import Pixel, read_pixel
+from app.settings_rules import RULES, read_rules
+from app.settings_values import refuse_unknown
 
 # Each is the small-letter name of the variable that says the same of the only merchant.
 MERCHANT_KEYS = (
@@ -21,17 +23,9 @@ MERCHANT_KEYS = (
     "ontraport_api_key",
     "ontraport_base_url",
     "ontraport_rate_per_minute",
+    "refund_partial",
+    "ontraport_method",
 )
-
-_RULES: Mapping[str, Callable[[str, Any], Any]] = {
-    "products": lambda label, raw: to_table(label, raw, to_text),
-    "item_tags": lambda label, raw: to_table(label, raw, to_names),
-    "order_tags": to_names,
-    "channel_partner_codes": to_names,
-    "shipping_product": to_text,
-    "tax_product": to_text,
-    "surcharge_product": to_text,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +34,7 @@ class MerchantTable:
 
     values: Mapping[str, Any]
     rules: Mapping[str, Any]
+    pixel: Pixel
 
 
 def read_tables(merchants: Mapping[str, Any], lookup: Callable[[str], str]) -> dict[str, MerchantTable]:
@@ -54,10 +49,11 @@ def _read(merchant_id: str, table: Any, lookup: Callable[[str], str]) -> Merchan
     label = f"merchants.{merchant_id}"
     if not isinstance(table, Mapping):
         raise SettingsError(f"{label} must be a table")
-    refuse_unknown(label, table, {*MERCHANT_KEYS, *_RULES})
+    refuse_unknown(label, table, {*MERCHANT_KEYS, *RULES, "pixel"})
     found = {key: _resolve(f"{label}.{key}", table[key], lookup) for key in MERCHANT_KEYS if key in table}
-    rules = {key: read(f"{label}.{key}", table[key]) for key, read in _RULES.items() if key in table}
-    return MerchantTable({key: raw for key, raw in found.items() if raw != ""}, rules)
+    values = {key: raw for key, raw in found.items() if raw != ""}
+    pixel = read_pixel(f"{label}.pixel", table.get("pixel", {}))
+    return MerchantTable(values, read_rules(label, table), pixel)
 
 
 def _resolve(label: str, raw: Any, lookup: Callable[[str], str]) -> Any:

@@ -5,7 +5,7 @@ No message repeats a secret: secrets are plain text, which `to_text` never quote
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,6 +41,14 @@ def to_bool(label: str, raw: Any) -> bool:
     if text not in _TRUE | _FALSE:
         raise SettingsError(f"{label}={raw}: true or false is expected")
     return text in _TRUE
+
+
+def to_choice(label: str, raw: Any, choices: Sequence[str]) -> str:
+    """One of a few words, by any case."""
+    word = to_text(label, raw).lower()
+    if word not in choices:
+        raise SettingsError(f"{label}={raw}: one of {', '.join(choices)} is expected")
+    return word
 
 
 def to_moment(label: str, raw: Any) -> datetime:

@@ -19,6 +19,8 @@ def deliver(attempt: Attempt) -> Outcome:
     values = custom_values(attempt, {"AffiliateId": plan.oid, "Affiliate Approved": str(plan.approved)})
     if plan.program_id:
         values["program_id"] = plan.program_id
-    contact = write_contact(attempt, replace(plan.contact, groups={**plan.contact.groups, "affiliate": values}))
+    contact = write_contact(
+        attempt, replace(plan.contact, groups={**plan.contact.groups, "affiliate": values})
+    )
     attempt.complete([(attempt.row, "x:contact", contact.id)])
     return Delivered(f"contact {contact.id}: affiliate {plan.oid}, approved {plan.approved}")

@@ -1,10 +1,14 @@
-"""A sale: contact, referrer, products, one logged transaction, tags."""
+"""A sale: products, contact, referrer, one logged transaction, tags."""
+
+from collections.abc import Mapping
 
 from app.delivery.attempt import Attempt
 from app.delivery.contacts import Contact, forget_contact, write_contact
 from app.delivery.logged_sales import log_sale
+from app.delivery.notes import write_note
 from app.delivery.products import product_ids
 from app.delivery.referrers import write_referrer
+from app.delivery.shop import full_order
 from app.delivery.tags import write_tags
 from app.errors import DeliveryFailure, FailureClass
 from app.events import Delivered, Outcome, Skipped
@@ -14,11 +18,10 @@ from app.relay.sales import SalePlan, plan_sale
 def deliver(attempt: Attempt) -> Outcome:
     """Brings one paid order to ONTRAPORT as one logged sale; resumes at the step that failed."""
     transmission, services = attempt.transmission, attempt.services
-    merchant = services.accounts[transmission.account]
     plan = plan_sale(
         transmission.event_name,
-        transmission.payload,
-        merchant.rules,
+        full_order(attempt),
+        services.accounts[transmission.account].rules,
         services.live_since[transmission.account],
     )
     if isinstance(plan, Skipped):
@@ -26,23 +29,49 @@ def deliver(attempt: Attempt) -> Outcome:
     contact_id, invoice = transmission.ledger.get("x:contact"), transmission.ledger.get("x:sale")
     if not contact_id or not invoice:
         contact_id, invoice = _sell(attempt, plan)
+    else:
+        _compare(attempt, plan, contact_id, invoice)
     write_tags(attempt, contact_id, plan.tags)
-    return Delivered(f"contact {contact_id}, invoice {invoice}")
+    return Delivered(f"contact {contact_id}, invoice {invoice}. {plan.note}".rstrip(". "))
 
 
 def _sell(attempt: Attempt, plan: SalePlan) -> tuple[str, str]:
+    # Products first: while another transmission makes one, nothing of the budget is spent on this one.
+    products = product_ids(attempt, plan.lines)
     contact = write_contact(attempt, plan.contact)
     try:
-        return contact.id, _log(attempt, plan, contact)
+        return contact.id, _log(attempt, plan, contact, products)
     except DeliveryFailure as failure:
         if failure.failure is not FailureClass.GONE:
             raise
         # Merged or deleted in ONTRAPORT: resolved once, by e-mail.
         forget_contact(attempt, contact)
     contact = write_contact(attempt, plan.contact)
-    return contact.id, _log(attempt, plan, contact)
+    return contact.id, _log(attempt, plan, contact, products)
 
 
-def _log(attempt: Attempt, plan: SalePlan, contact: Contact) -> str:
+def _log(attempt: Attempt, plan: SalePlan, contact: Contact, products: Mapping[str, str]) -> str:
     write_referrer(attempt, contact, plan.affiliate_id)
-    return log_sale(attempt, plan, contact, product_ids(attempt, plan.lines))
+    return log_sale(attempt, plan, contact, products)
+
+
+def _compare(attempt: Attempt, plan: SalePlan, contact_id: str, invoice: str) -> None:
+    """The order was edited after its sale was logged: ONTRAPORT cannot amend that, so a person is told, once.
+
+    A replay is the person's word that it has been seen to. Raises DeliveryFailure(CHANGED).
+    """
+    ledger = attempt.transmission.ledger
+    logged, total = ledger.get("x:total"), str(plan.total)
+    if logged in (None, total):
+        return
+    if attempt.transmission.replayed_ms:
+        attempt.note([(attempt.row, "x:total", total)])
+        return
+    text = f"Order {plan.order_id}: its total changed from {logged} to {total} after invoice {invoice} was logged."
+    if ledger.get("x:told") != total:
+        write_note(attempt, contact_id, text, [(attempt.row, "x:told", total)])
+    raise DeliveryFailure(
+        FailureClass.CHANGED,
+        text,
+        hint="Correct the sale in ONTRAPORT by hand, then say `relay dead replay`",
+    )

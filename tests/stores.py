@@ -197,7 +197,7 @@ class Store:
 
     def dump(self) -> dict[bytes, bytes]:
         """Everything in the store, comparable."""
-        return {key: self.client.dump(key) for key in self.client.scan_iter(count=1000)}  # type: ignore[misc]
+        return {key: self.client.dump(key) for key in self.client.scan_iter(count=1000)}
 
 
 def three_kinds(monkeypatch: pytest.MonkeyPatch) -> None:

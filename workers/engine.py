@@ -4,7 +4,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -12,7 +12,9 @@ from app import policies
 from app.delivery.attempt import Attempt, patiently
 from app.errors import DeliveryFailure, FailureClass, LeaseLost, Postponed, StoreUnavailable
 from app.events import Kind, Outcome, Skipped, Transmission
+from app.ontraport.client import object_path
 from app.services import Services
+from app.store.records import milliseconds, moment
 from app.store.transmissions import Ending, Nothing, Settlement
 from workers.process import Process
 
@@ -62,7 +64,13 @@ class Engine:
             return self._run(claimed)
 
     def _run(self, transmission: Transmission) -> Result:
-        attempt = Attempt(transmission, self._services, self._sleep, self._process.stopping)
+        attempt = Attempt(
+            transmission,
+            self._services,
+            sleep=self._sleep,
+            pause=self._process.pause,
+            stopping=self._process.stopping,
+        )
         fields = {"transmission": transmission.id, "kind": transmission.kind, "attempt": transmission.attempt}
         try:
             settlement = self._handle(attempt)
@@ -88,15 +96,12 @@ class Engine:
             return Settlement(Ending.DEAD, reason, FailureClass.MAPPING)
         try:
             outcome = self._handlers[transmission.kind](attempt)
+            if attempt.noted:
+                attempt.complete()
         except (LeaseLost, StoreUnavailable):
             raise
         except Postponed as postponed:
-            return Settlement(
-                Ending.POSTPONED,
-                postponed.reason,
-                delay_seconds=postponed.seconds,
-                announced_row=attempt.announced_row,
-            )
+            return self._postponed(attempt, postponed)
         except DeliveryFailure as failure:
             return self._failed(attempt, failure)
         except Exception as error:
@@ -111,19 +116,31 @@ class Engine:
         self._services.gates.succeeded(attempt.transmission.account)
         return Settlement(Ending.DELIVERED, outcome.note)
 
+    @staticmethod
+    def _postponed(attempt: Attempt, postponed: Postponed) -> Settlement:
+        return Settlement(
+            Ending.POSTPONED,
+            postponed.reason,
+            delay_seconds=postponed.seconds,
+            announced_row=attempt.announced_row,
+        )
+
     def _failed(self, attempt: Attempt, failure: DeliveryFailure) -> Settlement:
         transmission = attempt.transmission
-        failure = self._weigh(attempt, failure)
+        try:
+            failure = self._weigh(attempt, failure)
+        except Postponed as postponed:
+            return self._postponed(attempt, postponed)
         now = self._services.clock()
         decision = policies.decide(
             transmission.kind,
             failure.failure,
             transmission.attempt,
-            now - transmission.created_at,
+            self._age(transmission, failure, now),
             now,
             wait_seconds=failure.wait_seconds,
         )
-        text = f"{failure.reason}. {failure.hint}".rstrip(". ") if failure.hint else failure.reason
+        text = ". ".join(part.rstrip(". ") for part in (failure.reason, failure.hint) if part)
         row = attempt.announced_row
         if failure.person or isinstance(decision, policies.Bury):
             if isinstance(decision, policies.Bury) and failure.failure not in policies.NEVER_AGAIN:
@@ -133,9 +150,20 @@ class Engine:
         delay = max((decision.at - now) / timedelta(seconds=1), 0.0)
         return Settlement(ending, text, failure.failure, delay, row)
 
+    @staticmethod
+    def _age(transmission: Transmission, failure: DeliveryFailure, now: datetime) -> timedelta:
+        """Since its arrival; for a write in doubt since its announcement, or since a person sent it again."""
+        since = milliseconds(transmission.created_at)
+        if failure.failure is FailureClass.UNKNOWN:
+            announced = int(transmission.ledger.get("fa") or milliseconds(now))
+            since = max(announced, transmission.replayed_ms)
+        return now - moment(since)
+
     def _weigh(self, attempt: Attempt, failure: DeliveryFailure) -> DeliveryFailure:
         """What the failure means for the whole account: the gate closes, or the breaker counts."""
         account, gates = attempt.transmission.account, self._services.gates
+        if failure.at_shop:
+            return failure
         if failure.failure is FailureClass.PERMISSION:
             failure = self._forbidden(attempt, failure)
         if failure.failure is FailureClass.THROTTLED:
@@ -143,18 +171,20 @@ class Engine:
         elif failure.failure is FailureClass.AUTH:
             gates.close_for_keys(account, failure.reason)
             log.error("gate.closed", account=account, reason="auth", text=failure.reason)
-        elif failure.failure in ACCOUNT_TROUBLE and not failure.person:
+        elif failure.failure in ACCOUNT_TROUBLE and not (failure.person or failure.looked):
             gates.failed(account, attempt.transmission.subject, failure.reason)
         return failure
 
     def _forbidden(self, attempt: Attempt, failure: DeliveryFailure) -> DeliveryFailure:
-        """403 of one object is its own trouble; 403 of everything is the key's."""
+        """403 of one record is its own trouble; if its whole type may not be read either, it is the key's.
+
+        Raises Postponed when it cannot be found out now: the next attempt meets the same 403 and asks again.
+        """
         client = self._services.ontraport[attempt.transmission.account]
         try:
-            attempt.call(lambda call: client.probe(call))
+            attempt.call(lambda call: client.probe(call, object_path(failure.path)))
         except DeliveryFailure as probed:
             if probed.failure in (FailureClass.PERMISSION, FailureClass.AUTH):
                 return DeliveryFailure(FailureClass.AUTH, failure.reason, failure.hint, failure.status)
-        except Postponed:
-            pass
+            return probed
         return failure

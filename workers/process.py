@@ -33,11 +33,15 @@ class Process:
         with self._changed:
             return dict(self._working)
 
+    def pause(self, seconds: float) -> None:
+        """Sleeps, but not past SIGTERM."""
+        self._stopping.wait(seconds)
+
     @contextmanager
     def at_work(self, transmission_id: str, token: str, *, alone: bool = False) -> Iterator[None]:
         """Waits until this may run, then counts it as at work; alone means with nothing beside it.
 
-        Whoever wants to be alone goes before all that come later, or a backlog would keep him waiting for ever.
+        Whoever wants to be alone goes before all that come later, or a backlog would never let it run.
         """
         with self._changed:
             self._wanting_alone += alone

@@ -10,6 +10,7 @@ from app.cli.probe import probe
 from app.cli.processes import beat, flower, items, web, worker
 from app.cli.run import run
 from app.cli.send import send
+from app.cli.shadow import shadow
 from app.cli.status import status
 from app.cli.welcome import welcome
 from app.errors import RelayError, SettingsError
@@ -32,5 +33,5 @@ def main() -> None:
     """Brings every UltraCart sale to ONTRAPORT exactly once, in order, with proof."""
 
 
-for command in (run, web, worker, items, beat, flower, send, welcome, probe, status, dead, init):
+for command in (run, web, worker, items, beat, flower, send, welcome, probe, status, dead, init, shadow):
     main.add_command(command)

@@ -12,7 +12,7 @@ from app.errors import DeliveryFailure, FailureClass, LeaseLost, Postponed, Stor
 from app.events import Exchange, Transmission
 from app.ontraport.context import RateLimit, boot_seconds
 from app.services import DAY, Services
-from app.store.ledger import CALL_SECONDS, GateClosed, Go, Ledger, Pause, Write
+from app.store.ledger import CALL_LEASE_MS, CALL_SECONDS, GateClosed, Go, Ledger, Pause, Write
 from app.store.records import Codec
 
 T = TypeVar("T")
@@ -39,13 +39,18 @@ class Call:
 
 @dataclass
 class Attempt:
-    """The working side of a Transmission. Used by one thread, from claim to settle."""
+    """The working side of a Transmission. Used by one thread, from claim to settle.
+
+    `pause` waits for a slot of the budget and ends early at SIGTERM; `sleep` waits for the store.
+    """
 
     transmission: Transmission
     services: Services
     sleep: Callable[[float], None] = time.sleep
+    pause: Callable[[float], None] = time.sleep
     stopping: Callable[[], bool] = lambda: False
     exchanges: list[bytes] = field(default_factory=list)
+    noted: list[Write] = field(default_factory=list)
     announced_row: str = ""
     _looked_ms: int = 0
 
@@ -84,6 +89,7 @@ class Attempt:
         """
         announced = fields.get("fs", "")
         if announced.partition(" ")[0] == step.partition(" ")[0]:
+            self._looked_ms = 0
             found = look(announced)
             if found is None:
                 self._empty_look(row, fields, trusted)
@@ -97,6 +103,7 @@ class Attempt:
     def complete(self, writes: Sequence[Write] = (), announced_row: str = "") -> None:
         """Records results and exchanges; keeps trying while the store is away. Raises LeaseLost."""
         exchanges, self.exchanges = self.exchanges, []
+        writes, self.noted = [*self.noted, *writes], []
         patiently(
             lambda: self.services.ledger.complete(
                 self.transmission.id,
@@ -109,6 +116,19 @@ class Attempt:
             self.sleep,
         )
         self.announced_row = ""
+
+    def hold(self) -> None:
+        """Extends the lease for a call that is not made to the CRM. Raises LeaseLost."""
+        patiently(
+            lambda: self.services.ledger.complete(
+                self.transmission.id, self.transmission.token, lease_ms=CALL_LEASE_MS
+            ),
+            self.sleep,
+        )
+
+    def note(self, writes: Sequence[Write]) -> None:
+        """Writes that need no round trip of their own: they go with the next `complete`."""
+        self.noted += writes
 
     def acquire(self, row: str, what: str) -> Mapping[str, str]:
         """Becomes the one writer of a shared row; raises Postponed while another transmission is at it."""
@@ -147,6 +167,7 @@ class Attempt:
             FailureClass.UNKNOWN,
             "the CRM did not say whether it took the last write: that is looked up before another write",
             wait_seconds=seconds,
+            looked=True,
         )
 
     def _permission(self, row: str, step: str) -> Call:
@@ -157,13 +178,14 @@ class Attempt:
             before = boot_seconds()
             answer = self._announce(row, step, reserved)
             if isinstance(answer, Go):
-                self._looked_ms = answer.announced_ms
-                return Call(before + CALL_SECONDS, self._record, self._observe)
+                # The first request of a look counts: what it has listed is not seen again on later pages.
+                self._looked_ms = self._looked_ms or answer.announced_ms
+                return Call(before + CALL_SECONDS, self.record, self._observe)
             if isinstance(answer, GateClosed):
                 raise Postponed(1.0, "the account's gate is closed")
             if not answer.reserved:
                 raise Postponed(answer.seconds, "the account's budget is used up for now")
-            self.sleep(answer.seconds)
+            self.pause(answer.seconds)
             reserved = True
 
     @property
@@ -181,14 +203,13 @@ class Attempt:
             reserved=reserved,
         )
 
-    def _record(self, exchange: Exchange) -> None:
+    def record(self, exchange: Exchange) -> None:
+        """Keeps an exchange; it is written with the next `complete`, or when the attempt ends."""
         self.exchanges.append(Codec().pack_exchange(exchange))
 
     def _observe(self, limits: RateLimit) -> None:
         account, interval_ms = self.transmission.account, self._interval_ms
-        self.services.budget.observe(
-            account, limits.remaining, limits.reset_seconds, interval_ms=interval_ms
-        )
+        self.services.budget.observe(account, limits.remaining, limits.reset_seconds, interval_ms=interval_ms)
 
 
 def patiently(write: Callable[[], None], sleep: Callable[[float], None]) -> None:

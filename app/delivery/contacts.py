@@ -1,6 +1,6 @@
 """The contact of a transmission: one leased writer per contact, nothing sent that did not change."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
@@ -34,18 +34,41 @@ def write_contact(attempt: Attempt, plan: ContactPlan) -> Contact:
     fields = attempt.acquire(row, "this contact")
     groups = changed_groups(plan, fields)
     if fields.get("id") and not groups:
+        attempt.note(_confirmed(row, plan, fields))
         return Contact(row, fields, fields["id"])
     client = attempt.services.ontraport[attempt.transmission.account]
-    body = contact_body(replace(plan, groups={name: plan.groups[name] for name in groups}))
+    body = contact_body(_only(plan, groups))
     contact_id = attempt.call(lambda call: client.upsert_contact(body, call))
     attempt.complete(_writes(row, contact_id, plan, groups))
     return Contact(row, fields, contact_id)
 
 
+def write_customer(attempt: Attempt, plan: ContactPlan) -> Contact:
+    """As write_contact, for a customer of the shop: a changed e-mail changes the known contact.
+
+    The customer's own row (`customer:<oid>`) says which contact that is.
+    """
+    row = Ledger.contact_row(attempt.transmission.account, email_hash(plan.email))
+    known = attempt.transmission.ledger.get("x:contact")
+    fields = attempt.acquire(row, "this contact")
+    if not known or fields.get("id"):
+        contact = write_contact(attempt, plan)
+    else:
+        client = attempt.services.ontraport[attempt.transmission.account]
+        attempt.call(lambda call: client.update_contact(known, {"email": plan.email, **plan.fields}, call))
+        attempt.complete(_writes(row, known, plan, tuple(plan.groups)))
+        contact = Contact(row, fields, known)
+    if contact.id != known:
+        attempt.note([(attempt.row, "x:contact", contact.id)])
+    return contact
+
+
 def forget_contact(attempt: Attempt, contact: Contact) -> None:
     """The CRM no longer knows the id (merged or deleted): the next upsert finds the right one."""
     forgotten: list[Write] = [(contact.row, "id", "")]
-    forgotten += [(contact.row, name, "") for name in contact.fields if name.startswith("h:")]
+    forgotten += [
+        (contact.row, name, "") for name in contact.fields if name.startswith("h:") or name == "lref"
+    ]
     attempt.complete(forgotten)
 
 
@@ -56,6 +79,19 @@ def changed_groups(plan: ContactPlan, fields: Mapping[str, str]) -> tuple[str, .
         for name, values in plan.groups.items()
         if fields.get(f"h:{name}") != group_hash(values) and plan.version >= int(fields.get(f"v:{name}") or 0)
     )
+
+
+def _only(plan: ContactPlan, groups: Collection[str]) -> ContactPlan:
+    return replace(plan, groups={name: plan.groups[name] for name in groups})
+
+
+def _confirmed(row: str, plan: ContactPlan, fields: Mapping[str, str]) -> list[Write]:
+    """Unchanged, but now known to be as new as this: what is older must not overwrite it."""
+    return [
+        (row, f"v:{name}", plan.version)
+        for name, values in plan.groups.items()
+        if fields.get(f"h:{name}") == group_hash(values) and plan.version > int(fields.get(f"v:{name}") or 0)
+    ]
 
 
 def group_hash(values: Mapping[str, str]) -> str:

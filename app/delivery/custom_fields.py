@@ -1,9 +1,9 @@
 """ONTRAPORT's custom fields by their names: found once an account, made where they are missing."""
 
-import json
 from collections.abc import Mapping
 
 from app.delivery.attempt import Attempt
+from app.errors import DeliveryFailure, FailureClass
 from app.ontraport.fields import ContactField
 from app.store.ledger import Ledger, Write
 
@@ -47,6 +47,8 @@ def _field(attempt: Attempt, name: str) -> ContactField:
     )  # fmt: skip
     made = look()
     if made is None:
-        raise attempt.not_visible(f"the custom field {name}")
+        raise DeliveryFailure(
+            FailureClass.RETRYABLE, f"the custom field {name!r} was made but is not listed yet"
+        )
     attempt.complete(writes(made))
     return ContactField.read(made)

@@ -49,15 +49,24 @@ def log_sale(attempt: Attempt, plan: SalePlan, contact: Contact, products: Mappi
     if not fields.get("fs") and older_than_ledger(attempt, plan):
         found = look_up(attempt, plan.order_id, sent, contact)
         if found:
-            attempt.complete(_writes(attempt, plan, contact, found))
+            attempt.complete(_writes(attempt, sent, contact, found))
             return found
+    adopted: dict[str, Sent] = {}
+
+    def look(announced: str) -> str | None:
+        earlier = Sent.read(announced)
+        invoice = look_up(attempt, plan.order_id, earlier, contact)
+        if invoice:
+            adopted[invoice] = earlier
+        return invoice
+
     return attempt.once(
         attempt.row,
         fields,
         sent.step,
         act=lambda call: client.log_sale(processmanual_body(plan, contact.id, products), call),
-        look=lambda announced: look_up(attempt, plan.order_id, Sent.read(announced), contact),
-        writes=lambda invoice: _writes(attempt, plan, contact, invoice),
+        look=look,
+        writes=lambda invoice: _writes(attempt, adopted.get(invoice, sent), contact, invoice),
         trusted=lambda: _trusted(attempt),
     )
 
@@ -96,7 +105,7 @@ def is_this_sale(row: LoggedTransaction, order_id: str, sent: Sent) -> bool:
     same_time = row.date is not None and int(row.date.timestamp()) == sent.seconds
     if row.external_order_id == order_id:
         return same_total or same_time
-    lost_its_id = row.external_order_id in ("", "0")
+    lost_its_id = row.external_order_id in ("", "0") and row.contact_id == sent.contact_id
     return lost_its_id and same_total and same_time
 
 
@@ -125,14 +134,15 @@ def _trusted(attempt: Attempt) -> bool:
     )
 
 
-def _writes(attempt: Attempt, plan: SalePlan, contact: Contact, invoice: str) -> list[Write]:
+def _writes(attempt: Attempt, sent: Sent, contact: Contact, invoice: str) -> list[Write]:
+    """The results of a sale as it stands in the CRM, which may be as an older snapshot told of it."""
     invoices = [*contact.fields.get("inv", "").split(), invoice][-MOST_INVOICES:]
     known = f"known:{attempt.transmission.account}"
     return [
         (attempt.row, "x:sale", invoice),
-        (attempt.row, "x:contact", contact.id),
-        (attempt.row, "x:total", str(plan.total)),
+        (attempt.row, "x:contact", sent.contact_id),
+        (attempt.row, "x:total", str(sent.total)),
         (contact.row, "inv", " ".join(invoices)),
-        (known, "contact", contact.id),
+        (known, "contact", sent.contact_id),
         (known, "invoice", invoice),
     ]

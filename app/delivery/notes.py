@@ -1,4 +1,4 @@
-"""Notes at a contact. ONTRAPORT has no way to find a note again, so one of unknown outcome is not written twice."""
+"""Notes at a contact. ONTRAPORT cannot find a note again, so one of unknown outcome is not written twice."""
 
 from collections.abc import Sequence
 

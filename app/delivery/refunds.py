@@ -24,7 +24,7 @@ class LoggedSale:
 
 
 def find_sale(attempt: Attempt, plan: RefundPlan) -> LoggedSale | None:
-    """The order's sale: of the ledger, else as somebody else logged it in ONTRAPORT; None when there is none."""
+    """The order's sale: of the ledger, else as another tool logged it in ONTRAPORT; None without one."""
     ledger = attempt.transmission.ledger
     if ledger.get("x:sale") and ledger.get("x:contact"):
         return LoggedSale(ledger["x:contact"], ledger["x:sale"])
@@ -84,8 +84,8 @@ def record_partial(attempt: Attempt, plan: RefundPlan, sale: LoggedSale, done: D
     attempt.complete()
     write_tags(attempt, sale.contact_id, [attempt.services.accounts[account].rules.partial_refund_tag])
     text = (
-        f"Order {plan.order_id}: {plan.refunded - done:.2f} {plan.currency} refunded on {plan.happened_at:%Y-%m-%d}, "
-        f"{plan.refunded:.2f} of {plan.total:.2f} so far. {plan.reason}"
+        f"Order {plan.order_id}: {plan.refunded - done:.2f} {plan.currency} refunded "
+        f"on {plan.happened_at:%Y-%m-%d}, {plan.refunded:.2f} of {plan.total:.2f} so far. {plan.reason}"
     )
     write_note(
         attempt,

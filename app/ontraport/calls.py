@@ -106,6 +106,7 @@ class AccountCalls:
             return answer
         if call.absent_is_empty and answer.status == 404 and known_text(call, answer, self.texts):
             return Answer(answer.status, answer.headers, sent=True)
+        failure.path = call.path
         raise failure
 
     def _report(

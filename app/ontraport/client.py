@@ -160,5 +160,12 @@ class OntraportClient(AccountCalls):
         return name
 
 
+def object_path(path: str) -> str:
+    """The list of what a call to `path` is about: what is probed when that call was answered 403."""
+    if path.startswith(("/transaction/", TRANSACTIONS)):
+        return TRANSACTIONS
+    return PRODUCTS if path.startswith(PRODUCTS) else CONTACTS
+
+
 def _ids(invoice_id: str) -> dict[str, Any]:
     return {"ids": [number(invoice_id)]}

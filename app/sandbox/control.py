@@ -49,12 +49,13 @@ def clear_faults() -> Response:
 
 @routes.post("/reset")
 def reset() -> Response:
-    """Empty ledger, no faults, counts at zero; `{"rate": n}` also sets the limit per minute (0: none)."""
+    """Empty ledger and shop, no faults, counts at zero; `{"rate": n}` sets the limit per minute (0: none)."""
     wanted: dict[str, Any] = request.get_json(force=True, silent=True) or {}
     here = state()
     here.faults.replace([])
     here.patience.reset()
     here.ledger.reset()
+    here.shop.reset()
     here.traffic.reset()
     here.limiter.reset(int(wanted.get("rate", here.limiter.limit)))
     return jsonify({"rate": here.limiter.limit})

@@ -1,4 +1,4 @@
-"""The sandbox's edge, in front of Flask: counts, rate limit, and the faults that break a connection.
+"""ONTRAPORT's edge, in front of Flask: counts, rate limit, and the faults that break a connection.
 
 For app.sandbox only. A request that hits the control routes passes untouched.
 """
@@ -32,6 +32,8 @@ OBJECTS = {"Contacts": CONTACT, "Products": PRODUCT, "Transactions": TRANSACTION
 class Edge:
     """WSGI middleware; only the server of app.sandbox.server lets it break a connection."""
 
+    prefix = PREFIX
+
     def __init__(self, app: "WSGIApplication", state: State) -> None:
         self._app = app
         self._state = state
@@ -44,8 +46,11 @@ class Edge:
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Serve one request, or break it."""
-        if not environ["PATH_INFO"].startswith(PREFIX + "/"):
+        if not environ["PATH_INFO"].startswith(self.prefix + "/"):
             return self._app(environ, start_response)
+        return self._serve(environ, start_response)
+
+    def _serve(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         faults = self._admit(environ)
         self._state.patience.wait(faults.seconds("latency"))
         breakage = faults.first(*self._breakages)
@@ -54,14 +59,14 @@ class Edge:
         return self._app(environ, start_response)
 
     def _admit(self, environ: "WSGIEnvironment") -> Fired:
-        path = environ["PATH_INFO"].removeprefix(PREFIX)
-        self._state.traffic.arrived(f"{environ['REQUEST_METHOD']} {path}")
+        self._state.traffic.arrived(self._route(environ))
         environ[STANDING] = standing = self._state.limiter.admit()
         # Who is over the limit is turned away by the limit, whatever the rules say.
-        environ[FAULTS] = faults = (
-            self._state.faults.fire(_see(environ, path)) if standing.allowed else Fired()
-        )
+        environ[FAULTS] = faults = self._state.faults.fire(see(environ)) if standing.allowed else Fired()
         return faults
+
+    def _route(self, environ: "WSGIEnvironment") -> str:
+        return f"{environ['REQUEST_METHOD']} {environ['PATH_INFO'].removeprefix(self.prefix)}"
 
     def _commit(self, environ: "WSGIEnvironment") -> Response:
         return Response.from_app(self._app, environ, buffered=True)
@@ -111,12 +116,13 @@ def _close(environ: "WSGIEnvironment") -> Iterable[bytes]:
     raise ConnectionAbortedError
 
 
-def _see(environ: "WSGIEnvironment", path: str) -> Seen:
+def see(environ: "WSGIEnvironment") -> Seen:
+    """The request as the rules see it; its body can still be read afterwards."""
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
-    query = environ.get("QUERY_STRING", "")
+    path, query = environ["PATH_INFO"], environ.get("QUERY_STRING", "")
     text = body.decode("utf-8", "replace") + unquote_plus(query)
-    return Seen(environ["REQUEST_METHOD"], PREFIX + path, text, _object_id(path, body, query))
+    return Seen(environ["REQUEST_METHOD"], path, text, _object_id(path.removeprefix(PREFIX), body, query))
 
 
 def _object_id(path: str, body: bytes, query: str) -> int | None:

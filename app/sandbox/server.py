@@ -14,11 +14,13 @@ from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response
 
-from app.sandbox import control, ontraport
+from app.sandbox import control, ontraport, ultracart, ultracart_control
 from app.sandbox.edge import Edge
 from app.sandbox.ledger import Ledger, utc_now
 from app.sandbox.ratelimit import RateLimiter
 from app.sandbox.state import State
+from app.sandbox.ultracart_edge import ShopEdge
+from app.sandbox.ultracart_shop import Shop
 
 DEFAULT_KEY = "sandbox"
 DEFAULT_RATE = 180
@@ -29,14 +31,19 @@ def create_sandbox(
     rate: int = DEFAULT_RATE,
     app_id: str = DEFAULT_KEY,
     api_key: str = DEFAULT_KEY,
+    simple_key: str = DEFAULT_KEY,
     clock: Callable[[], datetime] = utc_now,
 ) -> Flask:
-    """A sandbox of its own, with an empty ledger; `rate` requests per rolling minute, 0 for no limit."""
+    """A sandbox of its own, with an empty ledger and an empty shop.
+
+    `rate` requests per rolling minute to ONTRAPORT, 0 for no limit; the shop has UltraCart's own limits.
+    """
     app = Flask(__name__, static_folder=None)
-    app.extensions["sandbox"] = state = State(app_id, api_key, RateLimiter(rate), Ledger(clock))
-    app.register_blueprint(ontraport.routes)
-    app.register_blueprint(control.routes)
-    app.wsgi_app = Edge(app.wsgi_app, state)  # type: ignore[method-assign]
+    shop = Shop(simple_key, clock)
+    app.extensions["sandbox"] = state = State(app_id, api_key, RateLimiter(rate), Ledger(clock), shop)
+    for part in (ontraport, ultracart, ultracart_control, control):
+        app.register_blueprint(part.routes)
+    app.wsgi_app = ShopEdge(Edge(app.wsgi_app, state), state)  # type: ignore[method-assign]
     return app
 
 

@@ -10,16 +10,18 @@ from app.sandbox.ledger import Ledger
 from app.sandbox.patience import Patience
 from app.sandbox.ratelimit import RateLimiter
 from app.sandbox.traffic import Traffic
+from app.sandbox.ultracart_shop import Shop
 
 
 @dataclass
 class State:
-    """The ledger and everything around it. The account accepts exactly these two keys."""
+    """The ledger and everything around it. The account accepts exactly these two keys, the shop its own."""
 
     app_id: str
     api_key: str
     limiter: RateLimiter
     ledger: Ledger
+    shop: Shop
     faults: Faults = field(default_factory=Faults)
     traffic: Traffic = field(default_factory=Traffic)
     patience: Patience = field(default_factory=Patience)

@@ -7,6 +7,7 @@ import redis
 
 from app.store.connection import store_errors
 from app.store.ledger import BURST
+from app.store.scripting import Scripts
 
 # Below this many remaining requests, somebody else uses the account too: what is left is spread to the reset.
 LOW_WATER = 3
@@ -17,6 +18,12 @@ class Budget:
 
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
+
+    @staticmethod
+    def book(scripts: Scripts, account: str, interval_ms: float) -> float:
+        """Books a request for work that is no transmission; the seconds to wait before making it."""
+        with store_errors():
+            return int(scripts.run("slot", account, interval_ms, BURST)) / 1000
 
     def observe(
         self, account: str, remaining: int | None, reset_seconds: float | None, *, interval_ms: float

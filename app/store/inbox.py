@@ -7,12 +7,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import orjson
 import redis
 
 from app.errors import StoreUnavailable
-from app.events import Admission, Arrival, Unreadable
+from app.events import Admission, Arrival, Fact, Unreadable
 from app.store.connection import store_errors
-from app.store.records import Codec, new_id
+from app.store.records import Codec, id_maker
 from app.store.scripting import Scripts
 
 EVENTS_PER_CALL = 500
@@ -70,26 +71,20 @@ class Inbox:
             self._scripts.run("ready", self._mark)
 
     def _call(self, items: Sequence[Arrival | Unreadable], merchant_id: str) -> list[Any]:
-        now = self._clock()
-        arguments: list[Argument] = list(self._head)
+        name = id_maker(self._clock())
+        codec = self._codec
+        heads: list[tuple[Any, ...]] = []
+        arguments: list[Argument] = []
         for item in items:
-            arguments += self._arguments(item, merchant_id, now)
-        answer: list[Any] = self._scripts.run("admit", *arguments)
+            if isinstance(item, Unreadable):
+                heads.append(("Q", name()))
+                arguments += (b"", codec.pack_event(item.reason, merchant_id, item.body))
+                continue
+            event = item.event
+            heads.append(("I", name()) if item.ignored else ("E", name(), [_packed(f) for f in item.facts]))
+            arguments += (event.digest, codec.pack_event(event.name, merchant_id, item.raw))
+        answer: list[Any] = self._scripts.run("admit", *self._head, orjson.dumps(heads), *arguments)
         return answer
-
-    def _arguments(self, item: Arrival | Unreadable, merchant_id: str, now: datetime) -> list[Argument]:
-        if isinstance(item, Unreadable):
-            return ["Q", new_id(now), self._codec.pack_event(item.reason, merchant_id, item.body)]
-        event = item.event
-        blob = self._codec.pack_event(event.name, merchant_id, item.raw)
-        if item.ignored:
-            return ["I", new_id(now), event.digest, blob]
-        arguments: list[Argument] = ["E", new_id(now), event.digest, blob, len(item.facts)]
-        for fact in item.facts:
-            cents = _cents(fact.amount)
-            arguments += [fact.kind, fact.account, fact.subject, fact.version, cents, fact.currency]
-            arguments += [fact.rule, fact.value]
-        return arguments
 
     @property
     def _codec(self) -> Codec:
@@ -110,6 +105,14 @@ class Inbox:
             raise StoreUnavailable(
                 "Redis uses more than 85 % of its memory: raise maxmemory or let the backlog drain"
             )
+
+
+def _packed(fact: Fact) -> tuple[str | int, ...]:
+    """A fact as admit.lua reads it; the version as text, since Lua would round it."""
+    cents = _cents(fact.amount)
+    return (
+        fact.kind, fact.account, fact.subject, str(fact.version), cents, fact.currency, fact.rule, fact.value
+    )  # fmt: skip
 
 
 def _cents(amount: Decimal) -> int:

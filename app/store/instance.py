@@ -55,7 +55,8 @@ def live_since(client: redis.Redis, account: str, configured: datetime | None, n
     if configured is not None:
         return configured
     with store_errors():
-        client.set(f"live:{account}", milliseconds(now), nx=True)
+        # Whole seconds, as the shop's dates are: what is paid in the same second is not before it.
+        client.set(f"live:{account}", milliseconds(now.replace(microsecond=0)), nx=True)
         return moment(client.get(f"live:{account}") or milliseconds(now))
 
 

@@ -15,7 +15,7 @@ from app.store.transmissions import pairs
 CALL_SECONDS = 75.0
 CALL_LEASE_MS = 80_000
 BETWEEN_CALLS_LEASE_MS = 30_000
-LONGEST_WAIT_MS = 10_000
+LONGEST_WAIT_MS = 24_000
 BURST = 3
 
 
@@ -60,6 +60,17 @@ class Ledger:
         """The key of a contact's row; the address itself is not kept."""
         return f"c:{account}:{email_hash}"
 
+    @staticmethod
+    def custom_fields(account: str) -> str:
+        """The key of an account's custom fields by name."""
+        return f"f:{account}"
+
+    def custom_field(self, account: str, name: str) -> str:
+        """A custom field as it was recorded; '' when it is not known yet."""
+        with store_errors():
+            found = self._client.hget(self.custom_fields(account), name)
+        return records.text(found) if found else ""
+
     def announce(
         self, transmission_id: str, token: str, row: str, step: str, *, interval_ms: float, reserved: bool
     ) -> Go | Pause | GateClosed:
@@ -91,12 +102,13 @@ class Ledger:
         writes: Sequence[Write] = (),
         exchanges: Sequence[bytes] = (),
         exchange_seconds: int = 0,
+        lease_ms: int = BETWEEN_CALLS_LEASE_MS,
     ) -> None:
         """Records results and exchanges of a call, ends its announcement. Raises LeaseLost."""
         flat = [part for write in writes for part in write]
         with store_errors():
             owned = self._scripts.run(
-                "complete", transmission_id, token, announced_row, BETWEEN_CALLS_LEASE_MS, exchange_seconds,
+                "complete", transmission_id, token, announced_row, lease_ms, exchange_seconds,
                 len(writes), *flat, len(exchanges), *exchanges,
             )  # fmt: skip
         if not owned:

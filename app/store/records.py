@@ -1,9 +1,9 @@
 """How events and exchanges lie in Redis: small, compressed, self-describing. Only app.store uses it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from secrets import randbelow
+from random import getrandbits
 from typing import Any
 
 import orjson
@@ -12,21 +12,25 @@ import zstandard
 from app.events import Exchange
 
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
-RANDOM_LETTERS = 8
+PAIRS = tuple(first + second for first in ALPHABET for second in ALPHABET)
 ANSWER_CAP = 64 * 1024
 
 
-def new_id(now: datetime) -> str:
-    """Sixteen letters and digits that sort by time: milliseconds, then 41 random bits."""
-    return _base36(int(now.timestamp() * 1000), 8) + _base36(randbelow(36**RANDOM_LETTERS), RANDOM_LETTERS)
+def id_maker(now: datetime) -> Callable[[], str]:
+    """Makes ids for one moment: sixteen letters and digits that sort by time, milliseconds and 41 random bits.
+
+    They are names, not secrets, so a fast generator does; `random` seeds itself anew after a fork.
+    """
+    beginning = _base36(milliseconds(now))
+    return lambda: beginning + _base36(getrandbits(41))
 
 
-def _base36(number: int, width: int) -> str:
-    digits = []
-    for _ in range(width):
-        number, digit = divmod(number, 36)
-        digits.append(ALPHABET[digit])
-    return "".join(reversed(digits))
+def _base36(number: int) -> str:
+    """Eight letters and digits, for numbers of up to 41 bits."""
+    high, low = divmod(number, 36**4)
+    a, b = divmod(high, 36**2)
+    c, d = divmod(low, 36**2)
+    return PAIRS[a] + PAIRS[b] + PAIRS[c] + PAIRS[d]
 
 
 def milliseconds(moment: datetime) -> int:

@@ -30,6 +30,7 @@ from app.ultracart.client_failures import failure_of, unreadable
 API_VERSION = "2017-03-01"
 ITEMS_LIMIT = 2000
 ITEMS_PAGE = 500
+ORDERS_PAGE = 200
 AFFILIATES_PAGE = 200
 WEBHOOKS_PAGE = 100
 MOST_BYTES = 32 * 1024 * 1024
@@ -61,6 +62,23 @@ class UltracartClient:
     def get_order(self, order_id: str, permit: Permit, expand: str = expansions.ORDER) -> Mapping[str, Any]:
         """An order. https://www.ultracart.com/api/#resource_order.html"""
         return self._one(_read("/order/orders", order_id, expand=expand), "order", permit)
+
+    def orders_page(
+        self,
+        criteria: Mapping[str, Any],
+        permit: Permit,
+        *,
+        offset: int = 0,
+        limit: int = ORDERS_PAGE,
+        expand: str = expansions.ORDER,
+    ) -> Page:
+        """Orders that meet all criteria of an OrderQuery (`payment_date_begin` …), at least one is needed."""
+        query: dict[str, str | int] = {
+            "_limit": min(limit, ORDERS_PAGE),
+            "_offset": offset,
+            "_expand": expand,
+        }
+        return self._page(Call("POST", "/order/orders/query", criteria, query), "orders", permit)
 
     def get_auto_order(
         self, auto_order_oid: str, permit: Permit, expand: str = expansions.AUTO_ORDER

@@ -92,6 +92,19 @@ class Many(One):
         )
 
 
+class Words(marshmallow.fields.Field[tuple[str, ...]]):
+    """A list of texts, as such or as objects that hold one under `key`; what is neither is left out."""
+
+    def __init__(self, key: str = "") -> None:
+        self.key = key
+        super().__init__()
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> tuple[str, ...]:
+        elements = value if isinstance(value, list | tuple) else ()
+        told = [element.get(self.key) if isinstance(element, Mapping) else element for element in elements]
+        return tuple(str(word).strip() for word in told if isinstance(word, str | int) and str(word).strip())
+
+
 @cache
 def schema(model: type[Any]) -> Schema:
     """The schema of a dataclass whose fields say how they are read: `Annotated[type, field]`."""

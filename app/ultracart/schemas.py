@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from marshmallow import ValidationError
 
 from app.errors import DeliveryFailure, FailureClass
-from app.ultracart.fields import Flag, Many, Number, One, Stamp, Text, Whole, load
+from app.ultracart.fields import Flag, Many, Number, One, Stamp, Text, Whole, Words, load
 
 # How a field is read stands beside its type; all may be absent.
 Str = Annotated[str | None, Text()]
@@ -22,6 +22,7 @@ Num = Annotated[Decimal | None, Number()]
 Int = Annotated[int | None, Whole()]
 Bool = Annotated[bool | None, Flag()]
 Time = Annotated[datetime | None, Stamp()]
+TagList = Annotated[tuple[str, ...] | None, Words("tag_value")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,8 @@ class OrderItem:
     cost: Money = None
     unit_cost_with_discount: Money = None
     total_cost_with_discount: Money = None
+    quantity_refunded: Num = None
+    total_refunded: Money = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,9 @@ class OrderSummary:
     health_benefit_card_amount: Money = None
     total: Money = None
     total_refunded: Money = None
+    tax_refunded: Money = None
+    shipping_handling_refunded: Money = None
+    other_refunded: Money = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,22 @@ class OrderCustomer:
 
     customer_profile_oid: Str = None
     email: Str = None
+    tags: TagList = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderShipping:
+    """How it was sent; UltraCart keeps one list of numbers for all parcels."""
+
+    tracking_numbers: Annotated[tuple[str, ...] | None, Words()] = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCheckout:
+    """Which storefront it came from."""
+
+    screen_branding_theme_code: Str = None
+    storefront_host_name: Str = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +170,18 @@ class Order:
     creation_dts: Time = None
     currency_code: Str = None
     exchange_rate: Num = None
+    refund_dts: Time = None
+    refund_reason: Str = None
+    reject_dts: Time = None
+    reject_reason: Str = None
+    Tags: TagList = None
     items: Annotated[tuple[OrderItem, ...] | None, Many(OrderItem)] = None
     billing: Annotated[OrderBilling | None, One(OrderBilling)] = None
     summary: Annotated[OrderSummary | None, One(OrderSummary)] = None
     payment: Annotated[OrderPayment | None, One(OrderPayment)] = None
     customer_profile: Annotated[OrderCustomer | None, One(OrderCustomer)] = None
+    shipping: Annotated[OrderShipping | None, One(OrderShipping)] = None
+    checkout: Annotated[OrderCheckout | None, One(OrderCheckout)] = None
     channel_partner: Annotated[OrderChannelPartner | None, One(OrderChannelPartner)] = None
     affiliates: Annotated[tuple[OrderAffiliate, ...] | None, Many(OrderAffiliate)] = None
     auto_order: Annotated[OrderAutoOrder | None, One(OrderAutoOrder)] = None

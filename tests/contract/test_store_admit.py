@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from app.errors import InstanceMismatch
-from app.events import Unreadable
+from app.events import Arrival, Unreadable
 from app.store.inbox import EVENTS_PER_CALL
 from tests.stores import ACCOUNT, Kinds, Store, arrival, fact
 
@@ -24,7 +24,7 @@ def test_a_new_fact_becomes_one_ready_transmission_with_a_wake_up(store: Store):
 def test_counts_and_ids_come_in_the_order_of_the_events(store: Store):
     first = arrival(fact("order:1"))
     answer = store.inbox.admit([first], "DEMO")
-    items = [
+    items: list[Arrival | Unreadable] = [
         arrival(ignored=True),
         Unreadable("not JSON", b"{"),
         first,

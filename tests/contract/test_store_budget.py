@@ -121,7 +121,9 @@ def test_the_budget_is_forgotten_when_it_no_longer_matters(store: Store):
 class TestTheCrmsOwnCount:
     """X-Rate-Limit-Remaining and -Reset: somebody else may use the account too."""
 
-    @pytest.mark.parametrize(("remaining", "reset"), [(LOW_WATER + 1, 30.0), (None, 30.0), (0, None), (170, 1.0)])
+    @pytest.mark.parametrize(
+        ("remaining", "reset"), [(LOW_WATER + 1, 30.0), (None, 30.0), (0, None), (170, 1.0)]
+    )
     def test_enough_changes_nothing(self, store: Store, remaining: int | None, reset: float | None):
         Budget(store.client).observe(ACCOUNT, remaining, reset, interval_ms=INTERVAL)
         assert store.client.exists(f"b:{ACCOUNT}") == 0

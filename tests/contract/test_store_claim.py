@@ -182,7 +182,5 @@ def test_a_settled_attempt_ends_its_announcement_where_that_is_said(store: Store
 def test_a_settled_attempt_keeps_the_exchanges_that_it_made(store: Store):
     claimed = store.claim(store.sale())
     store.ledger.complete(claimed.id, claimed.token, exchanges=[b"one"])
-    store.transmissions.settle(
-        claimed.id, claimed.token, Settlement(Ending.RETRYING), [b"two", b"three"]
-    )
+    store.transmissions.settle(claimed.id, claimed.token, Settlement(Ending.RETRYING), [b"two", b"three"])
     assert store.client.lrange(f"x:{claimed.id}", 0, -1) == [b"one", b"two", b"three"]

@@ -1,6 +1,7 @@
 """A newer snapshot of what is not delivered yet takes the older one's place, wherever that one stands."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from tests.stores import ACCOUNT, EXCHANGE_SECONDS, Kinds, Store, fact
 pytestmark = pytest.mark.server
 
 
-def newer(store: Store, version: int = 2, **changes: object) -> str:
+def newer(store: Store, version: int = 2, **changes: Any) -> str:
     """A newer snapshot of the sale; its event."""
     return store.admit(fact(version=version, **changes), snapshot=version)
 

@@ -99,7 +99,7 @@ def test_a_read_only_replica(own_store: Store):
     delivery = [arrival(fact("order:2"))]
     claimed = own_store.claim(own_store.sale())
     before = own_store.dump()
-    own_store.client.replicaof("127.0.0.1", free_port())  # type: ignore[no-untyped-call]
+    own_store.client.replicaof("127.0.0.1", free_port())
     with pytest.raises(StoreUnavailable):
         own_store.inbox.admit(delivery, "DEMO")
     with pytest.raises(StoreUnavailable):
@@ -107,7 +107,7 @@ def test_a_read_only_replica(own_store: Store):
     with pytest.raises(StoreUnavailable):
         own_store.settle(claimed, Ending.DELIVERED)
     assert own_store.dump() == before
-    own_store.client.replicaof("NO", "ONE")  # type: ignore[no-untyped-call]
+    own_store.client.replicaof("NO", "ONE")
     assert own_store.inbox.admit(delivery, "DEMO").accepted == 1
     own_store.settle(claimed, Ending.DELIVERED)
 

@@ -1,4 +1,4 @@
-"""A relay of real processes for the tests of the engine: receiver, workers, store and CRM, and what stands in it."""
+"""A relay of real processes for the tests of the engine: receiver, workers, store and CRM."""
 
 import json
 from collections import Counter
@@ -19,9 +19,9 @@ ACCOUNT = "ontraport:DEMO"
 UPSERT = "POST /Contacts/saveorupdate"
 LOG = "POST /transaction/processManual"
 LISTS = {"method": "GET", "path": "/Transactions"}
-SHORT_CLAIM: Mapping[str, float] = {"app.store.transmissions.CLAIM_LEASE_MS": 1_500}
-SHORT_RECORD: Mapping[str, float] = {"app.store.ledger.BETWEEN_CALLS_LEASE_MS": 1_500}
-SHORT_CALL: Mapping[str, float] = {"app.store.ledger.CALL_LEASE_MS": 3_000}
+SHORT_CLAIM: dict[str, float] = {"app.store.transmissions.CLAIM_LEASE_MS": 1_500}
+SHORT_RECORD: dict[str, float] = {"app.store.ledger.BETWEEN_CALLS_LEASE_MS": 1_500}
+SHORT_CALL: dict[str, float] = {"app.store.ledger.CALL_LEASE_MS": 3_000}
 FAULTY = "tests.integration.faulty_app"
 
 
@@ -102,7 +102,7 @@ class Engine:
         self.holds(*orders)
 
     def holds(self, *orders: Order) -> None:
-        """Checks that the CRM holds exactly one sale of each of these orders, with its total, and nothing twice."""
+        """Checks that the CRM holds one sale of each of these orders, with its total, and nothing twice."""
         ledger = self.sandbox.ledger()
         found = [(sale["external_order_id"], sale["total"]) for sale in ledger["transactions"]]
         assert sorted(found) == sorted((order.id, f"{order.total:.2f}") for order in orders)
@@ -125,7 +125,7 @@ class Engine:
     def age_wake_ups(self, seconds: float = 61) -> int:
         """Puts the time of every wake-up that is out that far into the past, and says how many are out."""
         key = f"handed:{ACCOUNT}:sale"
-        handed = self.valkey.client.zrange(key, 0, -1)
+        handed: Any = self.valkey.client.zrange(key, 0, -1)
         for tid in handed:
             self.valkey.client.zincrby(key, -seconds * 1000, tid)
         return len(handed)
@@ -154,8 +154,6 @@ def breaks(order: Order, **do: Any) -> Mapping[str, Any]:
 def arrivals(body: bytes) -> list[Arrival | Unreadable]:
     """A delivery as the receiver hands it to the store."""
     return [
-        event
-        if isinstance(event, Unreadable)
-        else Arrival(event, raw_json(event), facts(event, ACCOUNT))
+        event if isinstance(event, Unreadable) else Arrival(event, raw_json(event), facts(event, ACCOUNT))
         for event in parse_delivery(body, "DEMO")
     ]

@@ -1,7 +1,7 @@
 """The workers' Celery application with a fault in it: `celery -A tests.integration.faulty_app worker`.
 
-TEST_FAULT says where and how this process ends or freezes (see tests.integration.engine.Fault), TEST_CONSTANTS
-which durations of the engine are others. Each strike leaves a file, so that it is counted over restarts.
+TEST_FAULT says where and how this process ends or freezes (see tests.integration.engine.Fault),
+TEST_CONSTANTS which durations of the engine are others. Each strike leaves a file, so that it is counted over restarts.
 """
 
 import importlib
@@ -24,7 +24,7 @@ FAULT: Mapping[str, Any] = json.loads(os.environ.get("TEST_FAULT") or "{}")
 
 
 def strike(seam: str, order_id: str) -> None:
-    """Ends or freezes this process if the fault is meant for this seam and order, and has not struck enough."""
+    """Ends or freezes this process if the fault is for this seam and order, and has not struck enough."""
     if FAULT.get("seam") != seam or FAULT["order"] != order_id:
         return
     for number in range(int(FAULT["times"])):
@@ -70,7 +70,9 @@ def announce(
     return answer
 
 
-def log_sale(original: Callable[..., Any], client: OntraportClient, body: Mapping[str, Any], call: Any) -> Any:
+def log_sale(
+    original: Callable[..., Any], client: OntraportClient, body: Mapping[str, Any], call: Any
+) -> Any:
     """Strikes when the CRM answered, or failed to."""
     try:
         return original(client, body, call)

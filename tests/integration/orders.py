@@ -65,13 +65,17 @@ class Order:
         order = copy.deepcopy(_TEMPLATE)
         amount = float(self.total)
         line = order["items"][0]
-        line |= {"merchant_item_id": self.item, "description": f"{self.item} of the best kind", "quantity": 1.0}
+        line |= {
+            "merchant_item_id": self.item,
+            "description": f"{self.item} of the best kind",
+            "quantity": 1.0,
+        }
         line["cost"] = line["total_cost_with_discount"] = _money(amount)
         order["summary"]["subtotal"] = order["summary"]["total"] = _money(amount)
         order["order_id"] = self.id
         order["billing"] |= {"email": self.address, "first_name": self.first_name}
-        if self.address is None:
-            del order["billing"]["email"]
+        # The profile would lend its own address to an order that has none.
+        order.pop("customer_profile", None)
         if self.paid_at is not None:
             order["creation_dts"] = order["payment"]["payment_dts"] = self.paid_at.isoformat()
         return order

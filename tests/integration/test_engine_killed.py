@@ -11,6 +11,7 @@ from tests.servers import wait_until
 
 pytestmark = pytest.mark.server
 
+
 def test_a_worker_killed_after_its_claim_loses_its_lease_and_another_one_delivers(engine: Engine):
     order = Order()
     fault = Fault("claimed", order)

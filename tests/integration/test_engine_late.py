@@ -1,4 +1,4 @@
-"""A write that is committed long after its connection broke, and a list that does not show it yet: one sale."""
+"""A write that is committed long after its connection broke, a list that does not show it yet: one sale."""
 
 import pytest
 

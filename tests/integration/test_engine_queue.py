@@ -2,6 +2,7 @@
 
 import json
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,8 @@ def test_a_lost_wake_up_behind_a_backlog_of_20_000_is_found_and_the_queue_stays_
     client, width = engine.valkey.client, window(engine)
     assert client.llen("sale") == width
 
-    message = json.loads(client.rpop("sale"))
+    oldest: Any = client.rpop("sale")
+    message = json.loads(oldest)
     assert message["headers"]["id"] == engine.transmission(lost)["id"]
     for _ in range(4):
         engine.age_wake_ups()
@@ -59,7 +61,8 @@ def test_all_wake_ups_lost_at_once_are_pushed_again(engine: Engine):
 def test_wake_ups_that_come_twice_or_for_nothing_change_nothing(engine: Engine):
     order, other = Order(), Order()
     engine.admit(order)
-    message = engine.valkey.client.lrange("sale", 0, -1)[0]
+    messages: Any = engine.valkey.client.lrange("sale", 0, -1)
+    [message] = messages
     stranger = message.replace(engine.transmission(order)["id"].encode(), b"0000000000000000.1")
     engine.valkey.client.lpush("sale", message, stranger, message)
     engine.worker()
@@ -72,7 +75,9 @@ def test_wake_ups_that_come_twice_or_for_nothing_change_nothing(engine: Engine):
 def test_what_kills_its_worker_again_and_again_runs_alone_and_is_buried_as_poison(engine: Engine):
     poison, neighbours = Order(), [Order() for _ in range(6)]
     fault = Fault("claimed", poison, do="exit", times=99)
-    engine.sandbox.faults({"match": {"path": "/transaction/processManual"}, "do": {"kind": "latency", "seconds": 0.2}})
+    engine.sandbox.faults(
+        {"match": {"path": "/transaction/processManual"}, "do": {"kind": "latency", "seconds": 0.2}}
+    )
     engine.admit(poison, *neighbours)
     numbers = count(1)
     worker = engine.worker(next(numbers), fault=fault, constants=SHORT_CLAIM)

@@ -1,4 +1,4 @@
-"""The way of a sale through receiver, store, worker and CRM when nothing fails, and when much comes at once."""
+"""The way of a sale through receiver, store, worker and CRM: when nothing fails, when much comes at once."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -89,7 +89,9 @@ def test_the_same_delivery_posted_twenty_times_in_parallel_makes_one_sale(engine
 
 
 def test_orders_of_one_new_customer_at_once_make_one_contact(engine: Engine):
-    engine.sandbox.faults({"match": {"path": "/Contacts/saveorupdate"}, "do": {"kind": "race", "seconds": 0.5}})
+    engine.sandbox.faults(
+        {"match": {"path": "/Contacts/saveorupdate"}, "do": {"kind": "race", "seconds": 0.5}}
+    )
     engine.worker(1, threads=8)
     engine.worker(2, threads=8)
     wait_until(lambda: engine.valkey.client.zcard("relay:processes") == 2, what="both workers")

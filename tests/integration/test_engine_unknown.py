@@ -1,4 +1,4 @@
-"""Writes whose outcome is not known: adopted when they stand in the CRM, made again only when they surely do not."""
+"""Writes whose outcome is not known: adopted when they stand in the CRM, made again when they do not."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,9 @@ COMMITTED: Mapping[str, Mapping[str, Any]] = {
 @pytest.mark.server
 def test_a_sale_that_the_crm_took_without_saying_so_is_adopted(engine: Engine):
     orders = [Order(email="same@example.com") for _ in COMMITTED]
-    engine.sandbox.faults(*(breaks(order, **do) for order, do in zip(orders, COMMITTED.values(), strict=True)))
+    engine.sandbox.faults(
+        *(breaks(order, **do) for order, do in zip(orders, COMMITTED.values(), strict=True))
+    )
     engine.worker()
     engine.admit(*orders)
     engine.delivered(*orders, seconds=60)
@@ -46,7 +48,7 @@ def test_a_crm_that_keeps_only_numbers_as_order_id_is_looked_up_by_total_and_tim
 @pytest.mark.server
 @pytest.mark.slow
 def test_what_was_surely_not_taken_is_written_again_after_two_empty_looks(engine: Engine):
-    """Resets and time-outs; and a sale of the same customer, total and second is not taken for the lost one."""
+    """Resets and time-outs; and the customer's other sale of the same total and second is not adopted."""
     lost, hanging, silent = Order(), Order(), Order()
     twin, robbed = Order(email="twice@example.com", price=777), Order(email="twice@example.com", price=777)
     numeric = {"do": {"kind": "numeric_external_order_id"}}

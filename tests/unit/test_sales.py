@@ -189,9 +189,10 @@ def test_a_kit_tells_its_revenue_once():
         [{}, {"parent_item_index": 9}, {}],
         [{"parent_item_index": 1}, {}, {}],
         [{"parent_item_index": 2}, {"parent_item_index": 1}, {}],
+        [{"parent_item_index": 2}, {"parent_item_index": 1}, {"parent_item_index": 1}],
         [{}, {"kit_component": True}, {"parent_merchant_item_id": "GONE"}],
     ],
-    ids=["no such parent", "its own parent", "each other's parents", "no kit"],
+    ids=["no such parent", "its own parent", "each other's parents", "a part of these", "no kit"],
 )
 def test_components_without_a_kit_are_lines(links):
     items = [
@@ -237,6 +238,15 @@ def test_an_amount_that_nothing_explains_is_a_line_of_its_own():
     assert [(line.item_id, str(line.price)) for line in made.lines] == [
         ("BONE", "19.99"),
         (ADJUSTMENT, "2.50"),
+    ]
+
+
+def test_a_free_item_stays_free():
+    items = [{"merchant_item_id": "FREE", "quantity": 1, "cost": {"value": 0}}]
+    made = sale(paid(items=items, summary={"total": {"value": Decimal("0.01")}}))
+    assert [(line.item_id, str(line.price)) for line in made.lines] == [
+        ("FREE", "0.00"),
+        (ADJUSTMENT, "0.01"),
     ]
 
 

@@ -6,8 +6,8 @@ local holder = redis.call('HGET', row, 'lk')
 local mine = tid .. ' ' .. token
 if holder and holder ~= mine then
   local other, its_token = string.match(holder, '^(%S+) (%S+)$')
-  local lease = redis.call('HGET', 't:' .. other, 'le')
-  if owns(other, its_token) and lease and tonumber(lease) > clock() then return {'busy'} end
+  -- Not by the time of its lease: until the dispatcher has ended that, its owner may still announce.
+  if owns(other, its_token) then return {'busy'} end
 end
 if holder ~= mine then redis.call('HSET', row, 'lk', mine) end
 return {'yours', redis.call('HGETALL', row)}

@@ -1,94 +1,129 @@
 -- Takes one delivery into the store: dedupe, facts, lines, wake-ups. All reads that can fail come first.
--- ARGV: mark, dedupe seconds, payload seconds, exchange seconds, ledger seconds, then per item a tag and its
--- fields:
---   E eid digest blob facts (kind account subject version cents currency rule value){facts}
---   I eid digest blob            an event of an unknown name
---   Q eid blob                   something that could not be read
+-- ARGV: mark, dedupe seconds, payload seconds, exchange seconds, ledger seconds, heads, then digest and blob of
+-- each item ('' where it has no digest). Heads is a JSON list with one entry an item:
+--   ["E", eid, [[kind, account, subject, version, cents, currency, rule, value], …]]
+--   ["I", eid]                   an event of an unknown name
+--   ["Q", eid]                   something that could not be read
+-- A call costs a microsecond or two, so what is the same for all items is read and written once.
 local refused = check_instance(ARGV[1])
 if refused then return refused end
 local dedupe_seconds, payload_seconds, exchange_seconds, ledger_seconds = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local now = clock()
+local now_text = text(now)
 
-local function each(visit)
-  local i = 6
-  while i <= #ARGV do
-    local tag = ARGV[i]
-    local item = {tag = tag, eid = ARGV[i + 1]}
-    if tag == 'Q' then
-      item.blob = ARGV[i + 2]
-      i = i + 3
-    else
-      item.digest, item.blob = ARGV[i + 2], ARGV[i + 3]
-      i = i + 4
-      item.facts = {}
-      if tag == 'E' then
-        local n = tonumber(ARGV[i])
-        i = i + 1
-        for f = 1, n do
-          item.facts[f] = {kind = ARGV[i], account = ARGV[i + 1], subject = ARGV[i + 2],
-            version = ARGV[i + 3], cents = tonumber(ARGV[i + 4]), currency = ARGV[i + 5],
-            rule = ARGV[i + 6], value = ARGV[i + 7]}
-          i = i + 8
-        end
-      end
-    end
-    visit(item)
+-- What is added up and written once for the whole delivery: counters, and members of the ready lists.
+local sums, ready = {}, {}
+local function add(key, field, number)
+  sums[key] = sums[key] or {}
+  sums[key][field] = (sums[key][field] or 0) + number
+end
+
+local function flush_ready()
+  for key, members in pairs(ready) do redis.call('ZADD', key, unpack(members)) end
+  ready = {}
+end
+
+-- The rows of the ledger that this delivery speaks of, each read once until it is written to.
+local rows, stale = {}, {}
+local function row_of(key)
+  if stale[key] then
+    flush_ready()
+    rows[key], stale[key] = nil, nil
   end
+  local row = rows[key]
+  if not row then
+    local flat = redis.call('HGETALL', key)
+    row = {exists = #flat > 0, fields = {}}
+    for i = 1, #flat, 2 do row.fields[flat[i]] = flat[i + 1] end
+    rows[key] = row
+  end
+  return row
 end
 
 -- Reads whatever the writes below need: a wrong type is met before the first of them, which nothing undoes.
-local checked = {}
+local checked, listed = {}, {}
 local function check_account(account)
   if checked[account] then return end
-  checked[account] = true
+  checked[account] = {}
   redis.call('HLEN', 'n:' .. account)
   redis.call('HLEN', 'money:' .. account)
   redis.call('HLEN', 'g:' .. account)
-  redis.call('ZCARD', 'dead:' .. account)
-  for _, kind in ipairs(KINDS) do
-    redis.call('ZCARD', 'ready:' .. account .. ':' .. kind)
-    redis.call('ZCARD', 'handed:' .. account .. ':' .. kind)
-    redis.call('LLEN', kind)
-  end
+  listed[account] = redis.call('SISMEMBER', 'accounts', account) == 1
 end
 
-local items = {}
-each(function(item)
-  items[#items + 1] = item
-  if item.digest then item.first = redis.call('GET', 'd:' .. item.digest) end
-  for _, fact in ipairs(item.facts or {}) do
-    fact.row = 'l:' .. fact.account .. ':' .. fact.subject
-    local known = redis.call('HGET', fact.row, 'f:' .. fact.kind)
-    if known then redis.call('HLEN', 't:' .. known) end
-    check_account(fact.account)
+local function check_kind(account, kind)
+  if checked[account][kind] then return end
+  checked[account][kind] = true
+  redis.call('ZCARD', 'ready:' .. account .. ':' .. kind)
+  redis.call('ZCARD', 'handed:' .. account .. ':' .. kind)
+  redis.call('LLEN', kind)
+end
+
+local function check_known(account, tid)
+  for _, eid in pairs(redis.call('HMGET', 't:' .. tid, 'e', 'ne')) do
+    if eid then redis.call('GET', 'er:' .. eid) end
   end
-end)
+  redis.call('ZCARD', 'dead:' .. account)
+  redis.call('ZCARD', 'due')
+end
+
+local function read_fact(packed)
+  local fact = {kind = packed[1], account = packed[2], subject = packed[3], version = packed[4],
+    cents = packed[5], currency = packed[6], rule = packed[7], value = packed[8]}
+  fact.row = 'l:' .. fact.account .. ':' .. fact.subject
+  fact.f, fact.w, fact.v = 'f:' .. fact.kind, 'w:' .. fact.kind, 'v:' .. fact.kind
+  check_account(fact.account)
+  check_kind(fact.account, fact.kind)
+  local known = row_of(fact.row).fields[fact.f]
+  if known then check_known(fact.account, known) end
+  return fact
+end
+
+local items, marks = {}, {}
+for n, head in ipairs(cjson.decode(ARGV[6])) do
+  local item = {tag = head[1], eid = head[2], facts = {}, digest = ARGV[2 * n + 5], blob = ARGV[2 * n + 6]}
+  for f, packed in ipairs(head[3] or {}) do item.facts[f] = read_fact(packed) end
+  items[n], marks[n] = item, 'd:' .. item.digest
+  if item.tag == 'Q' then redis.call('ZCARD', 'quarantine') end
+end
+local firsts = redis.call('MGET', unpack(marks))
 redis.call('HLEN', 'n:events')
-redis.call('SCARD', 'accounts')
-redis.call('ZCARD', 'quarantine')
-redis.call('ZCARD', 'due')
 redis.call('GET', 'relay:sequence')
 redis.call('GET', 'relay:window')
 
 local WAITING = {ready = true, held = true, retrying = true, dead = true}
 
+-- A sale without a total is the only fact whose content the row does not keep.
+local function remembered(fact) return fact.rule ~= 'once' or fact.value ~= '' end
+
+local function remember(fact)
+  if not remembered(fact) then return end
+  stale[fact.row] = true
+  redis.call('HSET', fact.row, fact.w, fact.value, fact.v, fact.version)
+end
+
 local function create(fact, tid, eid)
-  local state = 'ready'
-  local line = redis.call('HGET', fact.row, 'q')
-  if line then
-    state = 'held'
-    redis.call('HSET', fact.row, 'f:' .. fact.kind, tid, 'q', line .. ' ' .. tid)
+  local row = row_of(fact.row)
+  local line = row.fields.q
+  local state = line and 'held' or 'ready'
+  local q = line and (line .. ' ' .. tid) or tid
+  stale[fact.row] = true
+  if remembered(fact) then
+    redis.call('HSET', fact.row, fact.f, tid, 'q', q, fact.w, fact.value, fact.v, fact.version)
   else
-    redis.call('HSET', fact.row, 'f:' .. fact.kind, tid, 'q', tid)
+    redis.call('HSET', fact.row, fact.f, tid, 'q', q)
   end
   -- What is open may be needed for ever; settle gives the row its end.
-  redis.call('PERSIST', fact.row)
+  if row.exists then redis.call('PERSIST', fact.row) end
   redis.call('HSET', 't:' .. tid, 'k', fact.kind, 'a', fact.account, 's', fact.subject, 'e', eid,
-    'st', state, 'v', fact.version, 'c', text(now), 'm', fact.cents, 'cu', fact.currency)
-  count(fact.account, fact.kind, nil, state)
-  money(fact.account, fact.currency, fact.cents)
-  if state == 'ready' then redis.call('ZADD', 'ready:' .. fact.account .. ':' .. fact.kind, now, tid) end
-  if line then advance(fact.row, fact.account) end
+    'st', state, 'v', fact.version, 'c', now_text, 'm', fact.cents, 'cu', fact.currency)
+  add('n:' .. fact.account, fact.kind .. ':' .. state, 1)
+  if fact.currency ~= '' and fact.cents ~= 0 then add('money:' .. fact.account, fact.currency, fact.cents) end
+  if line then return advance(fact.row, fact.account) end
+  local key = 'ready:' .. fact.account .. ':' .. fact.kind
+  local members = ready[key] or {}
+  members[#members + 1], members[#members + 2] = now_text, tid
+  ready[key] = members
 end
 
 -- A newer snapshot of a fact that is not yet delivered takes the older one's place and readies it again.
@@ -107,7 +142,7 @@ local function replace(fact, tid, eid, whatever_its_age)
   if state ~= 'skipped' then money(t[6] and fact.account, t[6], -tonumber(t[5])) end
   money(fact.account, fact.currency, fact.cents)
   if state == 'ready' or state == 'held' then return true end
-  if state == 'retrying' and redis.call('HEXISTS', fact.row, 'fs') == 1 then return true end
+  if state == 'retrying' and row_of(fact.row).fields.fs then return true end
   redis.call('ZREM', 'dead:' .. fact.account, tid)
   redis.call('ZREM', 'due', tid)
   redis.call('HDEL', 't:' .. tid, 'n', 'r', 'f', 'dd', 'dn', 'ln', 'al')
@@ -115,12 +150,13 @@ local function replace(fact, tid, eid, whatever_its_age)
   redis.call('PERSIST', 'x:' .. tid)
   redis.call('PERSIST', fact.row)
   if state == 'skipped' then
-    local line = redis.call('HGET', fact.row, 'q')
+    local line = row_of(fact.row).fields.q
     redis.call('HSET', fact.row, 'q', line and (line .. ' ' .. tid) or tid)
   end
   redis.call('HSET', 't:' .. tid, 'st', 'held')
   count(fact.account, fact.kind, state, 'held')
   advance(fact.row, fact.account)
+  stale[fact.row] = true
   return true
 end
 
@@ -128,12 +164,12 @@ end
 local function supersede(fact, tid)
   local t = redis.call('HMGET', 't:' .. tid, 'st', 'e', 'm', 'cu')
   local state = t[1]
-  if not WAITING[state] or (state == 'retrying' and redis.call('HEXISTS', fact.row, 'fs') == 1) then return end
+  if not WAITING[state] or (state == 'retrying' and row_of(fact.row).fields.fs) then return end
   redis.call('ZREM', 'ready:' .. fact.account .. ':' .. fact.kind, tid)
   redis.call('ZREM', 'handed:' .. fact.account .. ':' .. fact.kind, tid)
   redis.call('ZREM', 'dead:' .. fact.account, tid)
   redis.call('ZREM', 'due', tid)
-  redis.call('HSET', 't:' .. tid, 'st', 'skipped', 'r', 'superseded', 'dd', text(now))
+  redis.call('HSET', 't:' .. tid, 'st', 'skipped', 'r', 'superseded', 'dd', now_text)
   redis.call('EXPIRE', 't:' .. tid, exchange_seconds)
   redis.call('EXPIRE', 'x:' .. tid, exchange_seconds)
   count(fact.account, fact.kind, state, 'skipped')
@@ -141,19 +177,16 @@ local function supersede(fact, tid)
   release_event(t[2], payload_seconds)
 end
 
-local function remember(fact) redis.call('HSET', fact.row, 'w:' .. fact.kind, fact.value, 'v:' .. fact.kind, fact.version) end
-
 -- Per rule: whether the fact says something new, and what becomes of it. `known` is its last transmission.
 local RULES = {
   once = function(fact, tid, eid, known, total, version)
     local changed = total and fact.value ~= '' and fact.value ~= total
     if known and replace(fact, known, eid) then
-      if fact.value ~= '' then remember(fact) end
+      remember(fact)
       return true
     end
     if known and not (changed and tonumber(fact.version) > tonumber(version)) then return false end
     if known and WAITING[redis.call('HGET', 't:' .. known, 'st')] then return false end
-    if fact.value ~= '' then remember(fact) end
     create(fact, tid, eid)
     return true
   end,
@@ -161,65 +194,77 @@ local RULES = {
     local now_total, new_total = tonumber(total or '0'), tonumber(fact.value)
     if new_total == now_total then return known and replace(fact, known, eid) end
     if new_total < now_total and tonumber(fact.version) <= tonumber(version or '0') then return false end
-    remember(fact)
     local state = known and redis.call('HGET', 't:' .. known, 'st')
-    local in_flight = state == 'running' or redis.call('HEXISTS', fact.row, 'fs') == 1
-    if WAITING[state] and not in_flight and new_total > now_total then return replace(fact, known, eid, true) end
+    local in_flight = state == 'running' or row_of(fact.row).fields.fs
+    if WAITING[state] and not in_flight and new_total > now_total then
+      remember(fact)
+      return replace(fact, known, eid, true)
+    end
     create(fact, tid, eid)
     return true
   end,
   state = function(fact, tid, eid, known, content, version)
     if content == fact.value then return false end
     if tonumber(fact.version) < tonumber(version or '0') then
-      redis.call('HINCRBY', 'n:events', 'stale', 1)
+      add('n:events', 'stale', 1)
       return false
     end
-    remember(fact)
     if known then supersede(fact, known) end
     create(fact, tid, eid)
     return true
   end,
 }
 
-local seen, ids, accounts = {}, {}, {}
+-- Whether the event says something new: how many transmissions need its payload.
+local fresh_accounts = {}
+local function take(item)
+  local kept = 0
+  for f, fact in ipairs(item.facts) do
+    local row = row_of(fact.row).fields
+    if RULES[fact.rule](fact, item.eid .. '.' .. f, item.eid, row[fact.f], row[fact.w], row[fact.v]) then
+      kept = kept + 1
+      fresh_accounts[fact.account] = true
+    end
+  end
+  if kept > 0 then redis.call('SET', 'e:' .. item.eid, item.blob) end
+  if kept > 1 then redis.call('SET', 'er:' .. item.eid, kept) end
+end
+
+local seen, ids = {}, {}
 local counts = {accepted = 0, duplicates = 0, ignored = 0, quarantined = 0}
+local function tell(n, fate, eid)
+  counts[fate] = counts[fate] + 1
+  ids[n] = eid
+end
+
 for n, item in ipairs(items) do
-  local first = item.first or (item.digest and seen[item.digest])
+  local first = firsts[n] or seen[item.digest]
   if item.tag == 'Q' then
     redis.call('SET', 'q:' .. item.eid, item.blob)
     redis.call('ZADD', 'quarantine', now, item.eid)
-    counts.quarantined = counts.quarantined + 1
-    ids[n] = item.eid
+    tell(n, 'quarantined', item.eid)
   elseif first then
-    counts.duplicates = counts.duplicates + 1
-    ids[n] = first
-  else
-    local kept = 0
-    for f, fact in ipairs(item.facts) do
-      local known = redis.call('HMGET', fact.row, 'f:' .. fact.kind, 'w:' .. fact.kind, 'v:' .. fact.kind)
-      if RULES[fact.rule](fact, item.eid .. '.' .. f, item.eid, known[1], known[2], known[3]) then
-        kept = kept + 1
-        accounts[fact.account] = true
-      end
-    end
-    if item.tag == 'I' then
-      redis.call('SET', 'e:' .. item.eid, item.blob, 'EX', payload_seconds)
-      counts.ignored = counts.ignored + 1
-    else
-      counts.accepted = counts.accepted + 1
-      if kept > 0 then redis.call('SET', 'e:' .. item.eid, item.blob) end
-      if kept > 1 then redis.call('SET', 'er:' .. item.eid, kept) end
-    end
-    redis.call('SET', 'd:' .. item.digest, item.eid, 'EX', dedupe_seconds)
+    tell(n, 'duplicates', first)
+  elseif item.tag == 'I' then
+    redis.call('SET', 'e:' .. item.eid, item.blob, 'EX', payload_seconds)
     seen[item.digest] = item.eid
-    ids[n] = item.eid
+    tell(n, 'ignored', item.eid)
+  else
+    take(item)
+    seen[item.digest] = item.eid
+    tell(n, 'accepted', item.eid)
   end
 end
-for name, n in pairs(counts) do
-  if n > 0 then redis.call('HINCRBY', 'n:events', name, n) end
+flush_ready()
+for fate, number in pairs(counts) do
+  if number > 0 then add('n:events', fate, number) end
 end
-for account in pairs(accounts) do
-  redis.call('SADD', 'accounts', account)
+for key, fields in pairs(sums) do
+  for field, number in pairs(fields) do redis.call('HINCRBY', key, field, number) end
+end
+for account in pairs(fresh_accounts) do
+  if not listed[account] then redis.call('SADD', 'accounts', account) end
   refill(account, now)
 end
+for digest, eid in pairs(seen) do redis.call('SET', 'd:' .. digest, eid, 'EX', dedupe_seconds) end
 return {counts.accepted, counts.duplicates, counts.ignored, counts.quarantined, ids}

@@ -33,10 +33,14 @@ local function push(kind, tid)
   redis.call('LPUSH', kind, message)
 end
 
--- Ready -> handed, by priority, as far as the window and the gate allow.
+-- Ready -> handed, by priority, as far as the window, the gate and the budget allow: while the account's
+-- requests are booked for seconds ahead, what has begun is finished before anything new is begun.
+local BOOKED_AHEAD = 8000
+
 local function refill(account, now)
   local gate = redis.call('HGET', 'g:' .. account, 'state')
   if gate and gate ~= 'open' then return end
+  if tonumber(redis.call('GET', 'b:' .. account) or '0') - now > BOOKED_AHEAD then return end
   local window = tonumber(redis.call('GET', 'relay:window') or '32')
   local money_waits = false
   for _, kind in ipairs(KINDS) do

@@ -1,0 +1,29 @@
+"""The catalogue as ONTRAPORT products: the mapped one is kept in step, a missing one is made."""
+
+from decimal import Decimal
+
+from app.delivery.attempt import Attempt
+from app.delivery.contacts import group_hash
+from app.delivery.products import product_ids
+from app.relay.items import ItemPlan
+from app.relay.lines import SaleLine
+
+ZERO = Decimal(0)
+
+
+def write_product(attempt: Attempt, plan: ItemPlan) -> str:
+    """The product id of an item, its name, price and description brought up to date. Never deletes."""
+    account = attempt.transmission.account
+    line = SaleLine(plan.item_id, plan.product_name, plan.price or ZERO, 1, plan.description)
+    product_id = product_ids(attempt, [line])[plan.item_id]
+    fields = {"name": plan.product_name, "description": plan.description}
+    if plan.price is not None:
+        fields["price"] = f"{plan.price:.2f}"
+    filled = {name: value for name, value in fields.items() if value}
+    written = group_hash({**filled, "product": product_id})
+    if attempt.transmission.ledger.get("x:written") == written:
+        return product_id
+    client = attempt.services.ontraport[account]
+    attempt.call(lambda call: client.update_product(product_id, filled, call))
+    attempt.complete([(attempt.row, "x:written", written), (attempt.row, "x:product", product_id)])
+    return product_id

@@ -1,0 +1,87 @@
+"""The relay beside another integration: what it would have sent, against what ONTRAPORT holds. Reads only."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from app.delivery.attempt import Call
+from app.errors import DeliveryFailure
+from app.events import Skipped
+from app.ontraport.context import boot_seconds
+from app.ontraport.schemas import LoggedTransaction
+from app.relay.sales import SalePlan, plan_sale
+from app.services import Services
+from app.settings import Merchant
+
+CALL_SECONDS = 75.0
+SAME_SALE_WITHIN = timedelta(hours=36)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One order: our total and theirs. `verdict`: same, missing, differs, skipped, unclear."""
+
+    order_id: str
+    verdict: str
+    ours: Decimal | None = None
+    theirs: Decimal | None = None
+    invoice: str = ""
+    why: str = ""
+
+
+class Shadow:
+    """Compares the orders of a merchant; its requests are taken from the account's budget."""
+
+    def __init__(
+        self, services: Services, merchant: Merchant, sleep: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._services = services
+        self._merchant = merchant
+        self._client = services.ontraport[merchant.account]
+        self._sleep = sleep
+
+    def orders(self, since: datetime, until: datetime) -> Iterator[Mapping[str, Any]]:
+        """The shop's orders that were paid in the span. Raises DeliveryFailure, Postponed."""
+        shop, budget = self._services.shops[self._merchant.id], self._services.shop_budget
+        criteria = {"payment_date_begin": since.isoformat(), "payment_date_end": until.isoformat()}
+        offset, more = 0, True
+        while more:
+            page = shop.orders_page(criteria, budget.permit(self._merchant.id), offset=offset)
+            yield from page.rows
+            offset, more = page.next_offset, page.more
+
+    def compare(self, order: Mapping[str, Any]) -> Comparison:
+        """One order against ONTRAPORT, by one or two reads."""
+        order_id = str(order.get("order_id", ""))
+        try:
+            plan = plan_sale("order_payment_process", order, self._merchant.rules, None)
+            if isinstance(plan, Skipped):
+                return Comparison(order_id, "skipped", why=plan.reason)
+            return self._look(plan)
+        except DeliveryFailure as failure:
+            return Comparison(order_id, "unclear", why=failure.reason)
+
+    def _look(self, plan: SalePlan) -> Comparison:
+        contact = self._client.find_contact(plan.contact.email, self._permit())
+        if contact is None:
+            return Comparison(plan.order_id, "missing", plan.total, why="no such contact")
+        rows = list(self._client.transactions(contact, self._permit))
+        named = [row for row in rows if row.external_order_id == plan.order_id]
+        alike = [row for row in rows if row.total == plan.total and _near(row, plan)]
+        found = next(iter([*named, *alike]), None)
+        if found is None:
+            return Comparison(plan.order_id, "missing", plan.total, why="no such sale at the contact")
+        verdict = "same" if found.total == plan.total else "differs"
+        return Comparison(plan.order_id, verdict, plan.total, found.total, found.id)
+
+    def _permit(self) -> Call:
+        rate = self._merchant.ontraport.rate_per_minute
+        self._sleep(self._services.budget.book(self._services.scripts, self._merchant.account, 60_000 / rate))
+        return Call(boot_seconds() + CALL_SECONDS, record=lambda exchange: None, observe=lambda limits: None)
+
+
+def _near(row: LoggedTransaction, plan: SalePlan) -> bool:
+    return row.date is not None and abs(row.date - plan.paid_at) <= SAME_SALE_WITHIN

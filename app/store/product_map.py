@@ -1,0 +1,66 @@
+"""The mapping item id → ONTRAPORT product that people keep at run time; the settings file's stands below it.
+
+`map:<account>` holds names, `p:<account>` the product ids that were found, made or named.
+For app.services and app.cli.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+
+import redis
+
+from app.store.connection import store_errors
+from app.store.ledger import Ledger
+from app.store.polling import Polling
+from app.store.records import row
+
+# Workers read it before each sale; a change is seen everywhere within this time.
+FRESH_SECONDS = 5.0
+
+
+class ProductMap:
+    """Names and ids of products by item id. Safe to share between threads."""
+
+    def __init__(self, client: redis.Redis, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
+        self._seconds = seconds
+        self._read: dict[str, tuple[float, dict[str, str]]] = {}
+
+    def names(self, account: str) -> Mapping[str, str]:
+        """The product names that people gave, by item id; as they were at most 5 s ago."""
+        known = self._read.get(account)
+        if known is None or self._seconds() - known[0] > FRESH_SECONDS:
+            with store_errors():
+                names = row(self._client.hgetall(f"map:{account}"))
+            known = self._read[account] = (self._seconds(), names)
+        return known[1]
+
+    def product_ids(self, account: str) -> dict[str, str]:
+        """Every ONTRAPORT product id that is known, by item id."""
+        with store_errors():
+            return row(self._client.hgetall(f"p:{account}"))
+
+    def set(self, account: str, merchant_id: str, item_id: str, name: str, product_id: str = "") -> None:
+        """Gives the item another product: by id, or by the name under which it is looked for at first use."""
+        with store_errors():
+            self._client.hset(f"map:{account}", item_id, name)
+        self._changed(account, merchant_id, item_id, product_id)
+
+    def unset(self, account: str, merchant_id: str, item_id: str) -> bool:
+        """Forgets what `set` said; False when it said nothing."""
+        with store_errors():
+            known = bool(self._client.hdel(f"map:{account}", item_id))
+        self._changed(account, merchant_id, item_id, "")
+        return known
+
+    def _changed(self, account: str, merchant_id: str, item_id: str, product_id: str) -> None:
+        """The product is looked for anew, and the item sent anew: its content has not changed, its name has."""
+        self._read.pop(account, None)
+        with store_errors(), self._client.pipeline() as pipe:
+            if product_id:
+                pipe.hset(f"p:{account}", item_id, product_id)
+            else:
+                pipe.hdel(f"p:{account}", item_id)
+            pipe.hdel(Ledger.row(account, f"item:{item_id}"), "w:item", "v:item")
+            pipe.execute()
+        Polling(self._client).ask_again(merchant_id, item_id)

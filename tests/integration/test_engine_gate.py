@@ -1,0 +1,157 @@
+"""What concerns the whole account: refused keys, throttling, refused objects, outages, the rate itself."""
+
+import time
+
+import pytest
+
+from tests.integration.engine import ACCOUNT, Engine, breaks
+from tests.integration.orders import Order, delivery
+from tests.servers import Sandbox, wait_until
+
+pytestmark = pytest.mark.server
+
+
+def close(engine: Engine, status: int, body: str, **more: object) -> None:
+    """The CRM answers everything like that."""
+    engine.sandbox.faults({"do": {"kind": "answer", "status": status, "body": body, **more}})
+
+
+def await_gate(engine: Engine, reason: str) -> None:
+    """Returns when the account's gate is closed for this reason."""
+    wait_until(
+        lambda: (gate := engine.services.gates.read(ACCOUNT)) and gate.reason == reason, 30, f"gate {reason}"
+    )
+
+
+def test_refused_keys_close_the_gate_and_a_probe_opens_it(engine: Engine):
+    engine.environment["GATE_PROBE_SECONDS"] = "1"
+    web = engine.web()
+    engine.worker()
+    orders = [Order() for _ in range(6)]
+    close(engine, 401, "Your App ID and API Key do not authenticate.")
+    for order in orders[:3]:
+        assert web.post(delivery(order)).status_code == 200
+    await_gate(engine, "auth")
+    for order in orders[3:]:
+        assert web.post(delivery(order)).status_code == 200
+    probes = engine.requests("GET /Contacts")
+    wait_until(lambda: engine.requests("GET /Contacts") >= probes + 2, what="two refused probes")
+    assert engine.services.gates.read(ACCOUNT)
+    assert engine.services.log.counts(ACCOUNT).money == {
+        "USD": int(sum(order.total for order in orders) * 100)
+    }
+
+    engine.sandbox.faults()
+    engine.delivered(*orders)
+    assert engine.services.gates.read(ACCOUNT) is None
+    assert {engine.transmission(order)["n"] for order in orders} == {"1"}
+    assert engine.count("dead") == 0
+
+
+def test_a_closed_gate_costs_no_request(engine: Engine):
+    engine.services.gates.close(ACCOUNT, "auth", "closed by the test", 3)
+    engine.worker()
+    orders = [Order() for _ in range(5)]
+    engine.admit(*orders)
+    wait_until(lambda: engine.valkey.client.zcard("relay:processes"), what="the worker")
+    assert engine.valkey.client.llen("sale") == 0
+    assert engine.requests() == 0
+    engine.delivered(*orders)
+
+
+def test_a_throttled_account_waits_until_the_reset_that_the_crm_names(engine: Engine):
+    orders = [Order() for _ in range(3)]
+    engine.sandbox.faults(
+        {"times": 1, "do": {"kind": "answer", "status": 429, "headers": {"X-Rate-Limit-Reset": 4}}}
+    )
+    engine.worker()
+    started = time.monotonic()
+    engine.admit(*orders)
+    await_gate(engine, "throttled")
+    in_flight = engine.requests()
+    engine.delivered(*orders)
+    assert time.monotonic() - started >= 3
+    assert in_flight <= 8
+    assert {engine.transmission(order)["n"] for order in orders} == {"1"}
+    assert engine.sandbox.ledger()["requests"]["throttled"] == {"by_limit": 0, "by_fault": 1}
+
+
+def test_an_order_that_the_crm_forbids_is_a_dead_letter_and_the_others_go_on(engine: Engine):
+    forbidden, others = Order(), [Order() for _ in range(3)]
+    engine.sandbox.faults(breaks(forbidden, kind="answer", status=403, body="You do not have permission"))
+    engine.worker()
+    engine.admit(forbidden, *others)
+    engine.delivered(*others)
+    wait_until(lambda: engine.count("dead"), what="the dead letter")
+    [letter] = engine.services.dead_letters.list(ACCOUNT)
+    assert (letter.subject, letter.failure) == (f"order:{forbidden.id}", "permission")
+    assert engine.services.gates.read(ACCOUNT) is None
+
+
+def test_403_of_everything_closes_the_gate(engine: Engine):
+    engine.environment["GATE_PROBE_SECONDS"] = "1"
+    orders = [Order() for _ in range(3)]
+    close(engine, 403, "Forbidden")
+    engine.worker()
+    engine.admit(*orders)
+    await_gate(engine, "auth")
+    engine.sandbox.faults()
+    engine.delivered(*orders)
+    assert engine.count("dead") == 0
+
+
+def test_403_of_everything_about_sales_closes_the_gate_and_burns_none(engine: Engine):
+    orders = [Order() for _ in range(3)]
+    refused = {"kind": "answer", "status": 403, "body": "Forbidden"}
+    engine.sandbox.faults({"match": {"object": 46}, "do": refused})
+    engine.worker()
+    engine.admit(*orders)
+    await_gate(engine, "auth")
+    wait_until(lambda: engine.count("running") == 0, what="the calls in flight")
+    assert engine.count("dead") == 0
+    engine.sandbox.faults()
+    engine.services.gates.open(ACCOUNT)
+    engine.delivered(*orders)
+
+
+def test_an_outage_closes_the_breaker_after_five_orders_and_it_opens_by_itself(engine: Engine):
+    orders = [Order() for _ in range(20)]
+    close(engine, 500, "Internal Server Error")
+    engine.worker()
+    engine.admit(*orders)
+    await_gate(engine, "breaker")
+    wait_until(lambda: engine.count("running") == 0, what="the calls in flight")
+    assert engine.requests() <= 5 + 8
+    engine.sandbox.faults()
+    engine.delivered(*orders, seconds=60)
+    assert engine.services.gates.read(ACCOUNT) is None
+
+
+def test_one_order_that_fails_again_and_again_closes_no_gate(engine: Engine):
+    failing, others = Order(email="unlucky@example.com"), [Order() for _ in range(8)]
+    engine.sandbox.faults(
+        {"match": {"body_contains": "unlucky@"}, "do": {"kind": "answer", "status": 500, "body": "Oops"}}
+    )
+    engine.worker()
+    engine.admit(failing)
+    wait_until(lambda: engine.requests() >= 2, what="its second attempt")
+    engine.admit(*others)
+    engine.delivered(*others)
+    assert engine.services.gates.read(ACCOUNT) is None
+    assert engine.count("retrying") == 1
+
+
+def test_a_backlog_uses_the_rate_and_is_never_throttled(engine: Engine):
+    own = Sandbox(engine.directory, rate=180)
+    engine.servers.append(own)
+    own.start()
+    engine.environment |= {"SANDBOX_PORT": str(own.port), "ONTRAPORT_RATE_PER_MINUTE": "170"}
+    for number in (1, 2):
+        engine.worker(number)
+    engine.admit(*(Order() for _ in range(80)))
+    wait_until(lambda: own.ledger()["requests"]["total"] >= 3, what="the first requests")
+    first, started = own.ledger()["requests"]["total"], time.monotonic()
+    wait_until(lambda: time.monotonic() - started >= 20, 30, "20 s of backlog", 0.5)
+    seen = own.ledger()["requests"]
+    assert seen["throttled"] == {"by_limit": 0, "by_fault": 0}
+    assert 0.9 < (seen["total"] - first) / (170 / 60 * (time.monotonic() - started)) < 1.15

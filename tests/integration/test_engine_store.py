@@ -1,0 +1,91 @@
+"""The store goes away and comes back: 503 meanwhile, nothing lost, and no process has to be restarted."""
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from app.services import build_services
+from app.settings import load_settings
+from tests.integration.engine import LOG, Engine
+from tests.integration.orders import Order, delivery
+from tests.servers import Sandbox, Valkey, Web, wait_until
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture
+def engine(tmp_path: Path, sandbox: Sandbox) -> Iterator[Engine]:
+    """A relay with a store of its own, which the test may kill."""
+    valkey = Valkey(tmp_path)
+    valkey.start()
+    environment = {
+        "REDIS_URL": valkey.url,
+        "RELAY_DATA_DIR": str(tmp_path / "var"),
+        "SANDBOX_PORT": str(sandbox.port),
+        "ONTRAPORT_RATE_PER_MINUTE": "60000",
+    }
+    services = build_services(load_settings(environment))
+    built = Engine(tmp_path, environment, valkey, sandbox, services)
+    yield built
+    built.close()
+    services.client.close()
+    valkey.kill()
+
+
+def accepts(web: Web, body: bytes) -> bool:
+    """Whether the receiver owns this delivery now."""
+    return web.post(body).status_code == 200
+
+
+def test_503_while_the_store_is_down_and_everything_is_delivered_after_it_is_back(engine: Engine):
+    web = engine.web()
+    worker = engine.worker()
+    before, during, after = [Order() for _ in range(5)], [Order() for _ in range(5)], Order()
+    engine.admit(before[0])
+    engine.delivered(before[0])
+    # The CRM is slow, so that the store dies while calls are in flight.
+    engine.sandbox.faults(
+        {"match": {"path": "/transaction/processManual"}, "do": {"kind": "latency", "seconds": 2}}
+    )
+    assert web.post(delivery(*before[1:])).status_code == 200
+    wait_until(lambda: engine.requests(LOG) > 2, what="calls in flight")
+    engine.valkey.kill()
+    for order in during:
+        refused = web.post(delivery(order))
+        assert (refused.status_code, refused.headers["Retry-After"]) == (503, "30")
+        assert refused.elapsed.total_seconds() < 3
+    wait_until(lambda: engine.requests(LOG) >= 5, what="answers that cannot be recorded yet")
+    engine.valkey.start()
+    engine.sandbox.faults()
+
+    for body in map(delivery, (*during, after)):
+        wait_until(partial(accepts, web, body), what="the receiver")
+    engine.delivered(*before, *during, after, seconds=90)
+    assert all(server.process and server.process.poll() is None for server in (web, worker))
+    assert engine.requests(LOG) == len(before) + len(during) + 1
+
+
+def test_a_receiver_and_a_worker_that_start_before_their_store_come_good(engine: Engine):
+    order = Order()
+    engine.valkey.kill()
+    web = engine.web()
+    engine.worker()
+    assert web.post(delivery(order)).status_code == 503
+    engine.valkey.start()
+    wait_until(partial(accepts, web, delivery(order)), what="the receiver")
+    engine.delivered(order, seconds=60)
+
+
+def test_a_store_that_came_back_empty_sells_nothing_again(engine: Engine):
+    web, order = engine.web(), Order()
+    engine.worker()
+    assert web.post(delivery(order)).status_code == 200
+    engine.delivered(order)
+    engine.valkey.client.flushall()
+    refused = web.post(delivery(order))
+    assert refused.status_code == 503
+    before = engine.requests()
+    assert web.post(delivery(Order())).status_code == 503
+    assert engine.requests() == before

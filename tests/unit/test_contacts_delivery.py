@@ -1,0 +1,109 @@
+"""The contact of a transmission: what goes out of it, and what the ledger remembers of it."""
+
+from dataclasses import replace
+
+import pytest
+
+from app.delivery.contacts import (
+    changed_groups,
+    email_hash,
+    forget_contact,
+    group_hash,
+    write_contact,
+)
+from app.errors import Postponed
+from app.relay.contacts import ContactPlan
+from tests.attempts import ACCOUNT, Desk
+
+JANE = {"firstname": "Jane", "lastname": "Doe"}
+HERE = {"address": "1 Main St", "city": "Omaha"}
+PLAN = ContactPlan("jane@example.com", {"name": JANE, "address": HERE}, version=100)
+ROW = f"c:{ACCOUNT}:{email_hash(PLAN.email)}"
+
+
+def test_hashes_stand_for_values_and_nothing_else():
+    assert email_hash("jane@example.com") == email_hash("jane@example.com") != email_hash("joe@example.com")
+    assert len(email_hash("jane@example.com")) == 20
+    assert "jane" not in email_hash("jane@example.com")
+    assert group_hash({"a": "1", "b": "2"}) == group_hash({"b": "2", "a": "1"})
+    assert (
+        len({group_hash(values) for values in ({"a": "1"}, {"a": "2"}, {"b": "1"}, {"a": "1", "b": ""})}) == 4
+    )
+
+
+def known(version: int = 100, **groups: dict[str, str]) -> dict[str, str]:
+    """A row that has written these groups."""
+    fields = {"id": "7"}
+    for name, values in groups.items():
+        fields |= {f"h:{name}": group_hash(values), f"v:{name}": str(version)}
+    return fields
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({}, ("name", "address")),
+        (known(name=JANE, address=HERE), ()),
+        (known(name=JANE), ("address",)),
+        (known(99, name=JANE, address={"city": "Reno"}), ("address",)),
+        (known(100, name=JANE, address={"city": "Reno"}), ("address",)),
+        (known(101, name=JANE, address={"city": "Reno"}), ()),
+        (known(101, name={"firstname": "J."}), ("address",)),
+        ({"id": "", "h:name": "", "v:name": "100", "h:address": "", "v:address": "101"}, ("name",)),
+    ],
+)
+def test_a_group_goes_out_when_it_changed_and_is_not_older(fields: dict[str, str], expected: tuple[str, ...]):
+    assert changed_groups(PLAN, fields) == expected
+
+
+def test_a_new_contact_is_written_whole_and_remembered():
+    desk = Desk()
+    contact = write_contact(desk.attempt(), PLAN)
+    ((name, body),) = desk.crm.sent
+    assert name == "upsert_contact"
+    assert body["email"] == "jane@example.com"
+    assert body.items() >= (JANE | HERE).items()
+    assert (contact.row, contact.id) == (ROW, "7")
+    assert desk.ledger.rows[ROW] == known(name=JANE, address=HERE)
+    assert "jane" not in str(desk.ledger.rows)
+
+
+def test_a_known_contact_costs_no_request():
+    desk = Desk()
+    write_contact(desk.attempt(), PLAN)
+    contact = write_contact(desk.attempt(), PLAN)
+    assert contact.id == "7"
+    assert desk.crm.names() == ["upsert_contact"]
+
+
+def test_only_what_changed_is_sent():
+    desk = Desk()
+    write_contact(desk.attempt(), PLAN)
+    moved = replace(PLAN, groups={"name": JANE, "address": {"city": "Reno"}}, version=200)
+    write_contact(desk.attempt(), moved)
+    body = desk.crm.sent[-1][1]
+    assert body["city"] == "Reno"
+    assert "firstname" not in body
+    write_contact(desk.attempt(), PLAN)
+    assert desk.crm.names() == ["upsert_contact", "upsert_contact"]
+
+
+def test_a_contact_that_somebody_writes_is_waited_for_without_a_request():
+    desk = Desk()
+    desk.ledger.busy = {ROW}
+    with pytest.raises(Postponed):
+        write_contact(desk.attempt(), PLAN)
+    assert desk.crm.sent == []
+
+
+def test_a_forgotten_contact_is_written_whole_again_and_keeps_its_invoices():
+    desk = Desk()
+    contact = write_contact(desk.attempt(), PLAN)
+    desk.ledger.rows[ROW] |= {"inv": "41 42", "lref": "9"}
+    forget_contact(desk.attempt(), replace(contact, fields=desk.ledger.rows[ROW]))
+    assert desk.ledger.rows[ROW]["inv"] == "41 42"
+    desk.crm.endings["upsert_contact"] = ["8"]
+    again = write_contact(desk.attempt(), PLAN)
+    assert again.id == "8"
+    assert desk.crm.sent[-1][1].items() >= (JANE | HERE).items()
+    assert not again.fields.get("lref"), "the new contact has no referrer yet"
