@@ -11,6 +11,8 @@ from kombu.entity import Queue
 from app.events import Kind
 
 POLLING_QUEUE = "item_polling"
+ITEM_POLLING = "tasks.item_polling"
+AFFILIATE_POLLING = "tasks.affiliate_polling"
 WORKER_QUEUES: tuple[str, ...] = tuple(kind.value for kind in Kind)
 
 VISIBILITY_TIMEOUT = 120

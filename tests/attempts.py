@@ -144,6 +144,10 @@ class FakeOntraport:
         """Invoice 42, unless told otherwise."""
         return str(self._end("log_sale", body, "42"))
 
+    def add_note(self, contact_id: str, text: str, call: Any) -> None:
+        """Done, unless told otherwise."""
+        self._end("add_note", (contact_id, text), None)
+
     def transactions(self, contact_id: str, permit: Callable[[], Any]) -> Any:
         """What is listed for the contact, on one page."""
         permit()

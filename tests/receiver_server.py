@@ -103,6 +103,14 @@ class Running:
         self._log.seek(0)
         return [orjson.loads(line) for line in self._log]
 
+    def alive(self) -> bool:
+        """Whether it serves: a port can be open for a moment before there is somebody behind it."""
+        try:
+            answer = self.ask(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        except OSError:
+            return False
+        return answer.startswith(b"HTTP/1.1 200")
+
     def listens(self) -> bool:
         """Whether somebody answers at the port."""
         try:
@@ -140,7 +148,7 @@ def running(notice_seconds: float = NOTICE_SECONDS) -> Iterator[Running]:
         process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=log)
         try:
             up = Running(process, port, log)
-            wait_for(up.listens)
+            wait_for(up.alive)
             yield up
         finally:
             with suppress(ProcessLookupError):

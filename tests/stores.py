@@ -183,7 +183,7 @@ class Store:
 
     def wake_ups(self, kind: str = Kinds.SALE) -> list[str]:
         """The ids on the Celery queue, in the order in which a worker takes them."""
-        messages = [orjson.loads(message) for message in self.client.lrange(kind, 0, -1)]  # type: ignore[union-attr]
+        messages = [orjson.loads(message) for message in self.client.lrange(kind, 0, -1)]
         return [message["headers"]["id"] for message in reversed(messages)]
 
     def counts(self, kind: str = Kinds.SALE) -> dict[str, int]:
@@ -195,7 +195,7 @@ class Store:
         """The money that waits, in cents."""
         return self.log.counts(ACCOUNT).money
 
-    def dump(self) -> dict[bytes, bytes]:
+    def dump(self) -> dict[bytes, bytes | None]:
         """Everything in the store, comparable."""
         return {key: self.client.dump(key) for key in self.client.scan_iter(count=1000)}
 

@@ -2,11 +2,13 @@
 
 import os
 import threading
+import warnings
 from typing import Any
 
 import structlog
 from celery import Celery
 from celery.signals import (
+    beat_init,
     setup_logging,
     task_rejected,
     task_unknown,
@@ -17,14 +19,18 @@ from celery.signals import (
 
 from app.logs import configure_logs
 from app.queue import make_celery
-from app.services import build_services
+from app.services import Services, build_services
 from app.settings import load_settings
-from tasks.registry import HANDLERS, register
+from tasks.registry import HANDLERS, register, register_polls
 from workers.dispatcher import Dispatcher
 from workers.engine import Engine
 from workers.process import Process
+from workers.schedule import beat_schedule, without_polls
 
 log = structlog.get_logger()
+
+# Nothing but ids in JSON is ever read from the queue, which is what this warning is about.
+warnings.filterwarnings("ignore", message="You're running the worker with superuser")
 
 
 class Worker:
@@ -35,13 +41,14 @@ class Worker:
         self.process = Process(slots=self.settings.worker_threads)
         self._lock = threading.Lock()
         self._engine: Engine | None = None
+        self._services: Services
         self._dispatcher: Dispatcher | None = None
 
     def start(self) -> Engine:
         """Engine and dispatcher; raises InstanceMismatch or StoreUnavailable."""
         with self._lock:
             if self._engine is None:
-                services = build_services(self.settings)
+                self._services = services = build_services(self.settings)
                 self._engine = Engine(services, HANDLERS, self.process)
                 self._dispatcher = Dispatcher(build_services(self.settings), self.process)
                 self._dispatcher.start()
@@ -52,6 +59,11 @@ class Worker:
         result = self.start().attempt(transmission_id)
         return result.ending, result.reason
 
+    def services(self) -> Services:
+        """For the polls; raises InstanceMismatch or StoreUnavailable."""
+        self.start()
+        return self._services
+
     def close(self) -> None:
         """Ends the dispatcher."""
         if self._dispatcher:
@@ -61,6 +73,8 @@ class Worker:
 worker = Worker()
 app: Celery = make_celery(worker.settings.redis_url, tls_verify=worker.settings.redis_tls_verify)
 register(app, worker.run)
+register_polls(app, worker.services)
+app.conf.beat_schedule = beat_schedule(worker.settings)
 
 
 @setup_logging.connect
@@ -72,6 +86,12 @@ def _logs(**_: Any) -> None:
 def _ready(sender: Any = None, **_: Any) -> None:
     worker.process.slots = sender.controller.concurrency if sender is not None else worker.process.slots
     worker.start()
+
+
+@beat_init.connect
+def _beat(**_: Any) -> None:
+    for merchant_id in without_polls(worker.settings):
+        log.warning("polling.off", merchant=merchant_id, reason="no ULTRACART_SIMPLE_KEY")
 
 
 @worker_shutting_down.connect

@@ -6,6 +6,7 @@ import click
 
 from app.cli.dead import dead
 from app.cli.init import init
+from app.cli.poll import poll
 from app.cli.probe import probe
 from app.cli.processes import beat, flower, items, web, worker
 from app.cli.run import run
@@ -33,5 +34,5 @@ def main() -> None:
     """Brings every UltraCart sale to ONTRAPORT exactly once, in order, with proof."""
 
 
-for command in (run, web, worker, items, beat, flower, send, welcome, probe, status, dead, init, shadow):
+for command in (run, web, worker, items, beat, flower, send, poll, welcome, probe, status, dead, init, shadow):
     main.add_command(command)

@@ -13,18 +13,21 @@ def write_note(attempt: Attempt, contact_id: str, text: str, writes: Sequence[Wr
     """Adds a note, at most once, and records `writes` with it; False when nobody can tell whether it stands.
 
     The fields and tags that go with it can be repeated and say the same, so a doubled note is the worse evil.
+    Notes are announced in a row of their own: the subject's may hold the write of a dead letter in doubt.
     """
     client = attempt.services.ontraport[attempt.transmission.account]
-    if attempt.transmission.ledger.get("fs") == STEP:
-        attempt.complete(writes, attempt.row)
+    row = f"{attempt.row}:note"
+    announced = attempt.services.ledger.read(row)
+    if announced.get("fs") == STEP and announced.get("ft") == attempt.transmission.id:
+        attempt.complete(writes, row)
         return False
     try:
-        attempt.call(lambda call: client.add_note(contact_id, text, call), row=attempt.row, step=STEP)
+        attempt.call(lambda call: client.add_note(contact_id, text, call), row=row, step=STEP)
     except DeliveryFailure as failure:
         if failure.failure is not FailureClass.UNKNOWN:
-            attempt.announced_row = attempt.row
+            attempt.announced_row = row
             raise
-        attempt.complete(writes, attempt.row)
+        attempt.complete(writes, row)
         return False
-    attempt.complete(writes, attempt.row)
+    attempt.complete(writes, row)
     return True

@@ -33,7 +33,7 @@ def plan_contact(order: Order, version: int) -> ContactPlan:
     profile = order.customer_profile
     return ContactPlan(
         email=_email(order),
-        groups=_groups(order.billing) if order.billing else {},
+        groups=contact_groups(order.billing) if order.billing else {},
         version=version,
         customer_id=(profile.customer_profile_oid or "") if profile else "",
     )
@@ -41,24 +41,33 @@ def plan_contact(order: Order, version: int) -> ContactPlan:
 
 def _email(order: Order) -> str:
     told = [person.email for person in (order.billing, order.customer_profile) if person]
-    email = next((address.strip().lower() for address in told if address), "")
     if not told:
         raise DeliveryFailure(
             FailureClass.MAPPING,
             "The order came without its customer: the expansion `billing` is missing.",
             hint="Add `billing` to the webhook's expansion in UltraCart.",
         )
+    email = email_of("order", *told)
     if not email:
         raise DeliveryFailure(
             FailureClass.MAPPING,
-            "The order has no e-mail address, so there is no contact to log the sale on.",
+            "The order has no e-mail address, so there is no contact for it.",
             hint="Enter the customer's e-mail at the order in UltraCart: its next event repairs this.",
         )
-    if not _is_address(email):
+    return email
+
+
+def email_of(noun: str, *told: str | None) -> str:
+    """The first address that is told, trimmed and in small letters; "" when none is.
+
+    Raises DeliveryFailure(MAPPING) when it is no e-mail address.
+    """
+    email = next((address.strip().lower() for address in told if address), "")
+    if email and not _is_address(email):
         raise DeliveryFailure(
             FailureClass.MAPPING,
-            "The order's e-mail is no e-mail address.",
-            hint="Correct the customer's e-mail at the order in UltraCart: its next event repairs this.",
+            f"The {noun}'s e-mail is no e-mail address.",
+            hint=f"Correct the e-mail at the {noun} in UltraCart: its next event repairs this.",
         )
     return email
 
@@ -68,7 +77,8 @@ def _is_address(email: str) -> bool:
     return bool(name and host) and email.isprintable() and not set(email) & set(" ,;<>")
 
 
-def _groups(billing: OrderBilling) -> dict[str, dict[str, str]]:
+def contact_groups(billing: OrderBilling) -> dict[str, dict[str, str]]:
+    """A person's fields as ONTRAPORT names them, in the groups that change together."""
     groups = {
         "name": {
             "firstname": billing.first_name,

@@ -1,15 +1,18 @@
 """What an event means for a CRM: pure and cheap, for the receiver; no schema, no clock, no failure."""
 
-from collections.abc import Iterator, Mapping
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
-from app.events import Event, Fact, Kind
+from app.events import Event, Fact, Kind, Rule
+from app.relay import contents, raw
+from app.relay.auto_order_states import auto_order_freshness, auto_order_state
+from app.relay.refunded import REFUND, UNTOLD, refunded_cents
 from app.ultracart.catalogue import ORDER_EVENTS
-from app.ultracart.dates import read_milliseconds
 
 PAID = "processed"
 PAID_BY_NAME = "order_payment_process"
+ORDER_STATUSES = frozenset({"order_reject", "order_ship"})
 
 # Without the payment they cannot be told from a sale, so the worker has to say what is missing.
 _MAY_TELL_OF_A_SALE = frozenset({"order_create", PAID_BY_NAME, "order_stage_change", "order_update"})
@@ -20,20 +23,9 @@ INCOMPLETE = 1
 
 
 def facts(event: Event, account: str) -> tuple[Fact, ...]:
-    """The facts that one event tells `account` about."""
-    if event.name not in ORDER_EVENTS or not tells_of_a_sale(event.name, event.payload):
-        return ()
-    amount, currency = _money(event.payload)
-    return (
-        Fact(
-            kind=Kind.SALE,
-            account=account,
-            subject=f"order:{event.object_key}",
-            version=_sale_version(event.payload),
-            amount=amount,
-            currency=currency,
-        ),
-    )
+    """The facts that one event tells `account` about; what is said of one order in the order of its line."""
+    find = _FINDERS.get(event.name)
+    return find(event, account) if find else ()
 
 
 def tells_of_a_sale(event_name: str, payload: Mapping[str, Any]) -> bool:
@@ -48,44 +40,138 @@ def tells_of_a_sale(event_name: str, payload: Mapping[str, Any]) -> bool:
 
 def freshness(order: Mapping[str, Any]) -> int:
     """The latest of an order's own date stamps, in milliseconds; 0 when it has none."""
-    latest = 0
-    for text in _stamps(order):
-        try:
-            latest = max(latest, read_milliseconds(text))
-        except ValueError:
-            continue
-    return latest
-
-
-def _sale_version(order: Mapping[str, Any]) -> int:
-    complete = all(order.get(name) is not None for name in _NEEDED)
-    has_person = order.get("billing") is not None or order.get("customer_profile") is not None
-    return freshness(order) if complete and has_person else INCOMPLETE
-
-
-def _stamps(order: Mapping[str, Any]) -> Iterator[str]:
     payment = order.get("payment")
-    histories = order.get("current_stage_histories")
     found = [order.get("creation_dts"), order.get("refund_dts"), order.get("reject_dts")]
     if isinstance(payment, Mapping):
         found.append(payment.get("payment_dts"))
-    if isinstance(histories, list):
-        found += [entry.get("transition_dts") for entry in histories if isinstance(entry, Mapping)]
-    return (text for text in found if isinstance(text, str))
+    found += [entry.get("transition_dts") for entry in raw.elements(order, "current_stage_histories")]
+    return raw.latest(found)
 
 
-def _money(order: Mapping[str, Any]) -> tuple[Decimal, str]:
-    """The total in base currency, and its currency where the order says which one that is."""
+def _order(event: Event, account: str) -> tuple[Fact, ...]:
+    order, subject = event.payload, f"order:{event.object_key}"
+    sold = tells_of_a_sale(event.name, order)
+    fresh = freshness(order)
+    found = [_sale(order, account, subject, fresh)] if sold else []
+    refunded = _refunded(event.name, order, sold)
+    if refunded is not None:
+        found.append(_refund(account, subject, fresh, refunded, _currency(order)))
+    if event.name in ORDER_STATUSES:
+        content = contents.order_status_content(event.name, order)
+        found.append(_state(Kind.ORDER_STATUS, account, subject, fresh, content))
+    auto_order = order.get("auto_order")
+    if isinstance(auto_order, Mapping) and raw.key(auto_order.get("auto_order_oid")):
+        found.append(_auto_order_status(event.name, auto_order, account))
+    return tuple(found)
+
+
+def _sale(order: Mapping[str, Any], account: str, subject: str, fresh: int) -> Fact:
+    complete = all(order.get(name) is not None for name in _NEEDED)
+    has_person = order.get("billing") is not None or order.get("customer_profile") is not None
+    total = raw.money_cents(order.get("summary"), "total")
+    return Fact(
+        kind=Kind.SALE,
+        account=account,
+        subject=subject,
+        version=fresh if complete and has_person else INCOMPLETE,
+        amount=_money(total),
+        currency=_currency(order),
+        value="" if total is None else str(total),
+    )
+
+
+def _refunded(event_name: str, order: Mapping[str, Any], sold: bool) -> int | None:
+    """What was refunded, in cents; None when nothing was, or when nobody paid."""
+    payment = order.get("payment")
+    if payment is None:
+        # Money came back, so it had been paid; the worker says what else is missing.
+        return refunded_cents(event_name, order) if event_name == REFUND else None
+    return refunded_cents(event_name, order) if sold and isinstance(payment, Mapping) else None
+
+
+def _refund(account: str, subject: str, fresh: int, refunded: int, currency: str) -> Fact:
+    return Fact(
+        kind=Kind.REFUND,
+        account=account,
+        subject=subject,
+        version=fresh,
+        amount=_money(0 if refunded == UNTOLD else refunded),
+        currency=currency,
+        rule=Rule.GROW,
+        value=str(refunded),
+    )
+
+
+def _money(cents: int | None) -> Decimal:
+    return Decimal(cents).scaleb(-2) if cents else Decimal(0)
+
+
+def _currency(order: Mapping[str, Any]) -> str:
+    """The base currency, where the order's total says which one that is."""
     summary = order.get("summary")
     total = summary.get("total") if isinstance(summary, Mapping) else None
-    if not isinstance(total, Mapping):
-        return Decimal(0), ""
-    try:
-        amount = Decimal(str(total.get("value") or 0))
-    except InvalidOperation:
-        return Decimal(0), ""
-    if not amount.is_finite():
-        return Decimal(0), ""
-    foreign = total.get("localized") not in (None, total.get("value"))
+    if not isinstance(total, Mapping) or total.get("localized") not in (None, total.get("value")):
+        return ""
     code = total.get("currency_code")
-    return amount, code if isinstance(code, str) and not foreign else ""
+    return code if isinstance(code, str) else ""
+
+
+def _state(kind: Kind, account: str, subject: str, version: int, content: str) -> Fact:
+    return Fact(kind, account, subject, version, Decimal(0), "", Rule.STATE, content)
+
+
+def _auto_order_status(event_name: str, auto_order: Mapping[str, Any], account: str) -> Fact:
+    """The version is part of the content: a stale snapshot is told by the newest one, also when that said
+    the same as the one before it.
+    """
+    version = auto_order_freshness(auto_order)
+    content = raw.content_hash(auto_order_state(event_name, auto_order), version)
+    subject = f"auto_order:{raw.key(auto_order.get('auto_order_oid'))}"
+    return _state(Kind.AUTO_ORDER_STATUS, account, subject, version, content)
+
+
+def _auto_order(event: Event, account: str) -> tuple[Fact, ...]:
+    return (_auto_order_status(event.name, event.payload, account),)
+
+
+def _customer(event: Event, account: str) -> tuple[Fact, ...]:
+    subject, content = f"customer:{event.object_key}", contents.customer_content(event.payload)
+    version = contents.customer_freshness(event.payload)
+    return (_state(Kind.CUSTOMER, account, subject, version, content),)
+
+
+def _item(event: Event, account: str) -> tuple[Fact, ...]:
+    subject = f"item:{raw.key(event.payload.get('merchant_item_id'))}"
+    content = contents.item_content(event.name, event.payload)
+    return (_state(Kind.ITEM, account, subject, contents.item_freshness(event.payload), content),)
+
+
+def _affiliate(event: Event, account: str) -> tuple[Fact, ...]:
+    """Affiliates have no stamp of their change: they count in the order in which they arrive."""
+    subject, content = f"affiliate:{event.object_key}", contents.affiliate_content(event.payload)
+    return (_state(Kind.AFFILIATE_SIGNUP, account, subject, 0, content),)
+
+
+def _chargeback(event: Event, account: str) -> tuple[Fact, ...]:
+    """A disputed payment takes back all of its order."""
+    payload, order = event.payload, event.payload.get("order")
+    order = order if isinstance(order, Mapping) else {}
+    subject = f"order:{raw.key(payload.get('order_id')) or raw.key(order.get('order_id'))}"
+    total = raw.money_cents(order.get("summary"), "total") or UNTOLD
+    version = max(freshness(order), raw.latest([payload.get("chargeback_dts")]))
+    return (_refund(account, subject, version, total, _currency(order)),)
+
+
+_FINDERS: Mapping[str, Callable[[Event, str], tuple[Fact, ...]]] = {
+    **dict.fromkeys(ORDER_EVENTS, _order),
+    **{f"auto_order_{verb}": _auto_order for verb in ("cancel", "create", "decline", "disable")},
+    **{f"auto_order_{verb}": _auto_order for verb in ("preshipment", "rebill", "update")},
+    "chargeback_create": _chargeback,
+    "customer_create": _customer,
+    "customer_update": _customer,
+    "item_create": _item,
+    "item_delete": _item,
+    "item_update": _item,
+    "affiliate_create": _affiliate,
+    "affiliate_update": _affiliate,
+}

@@ -9,6 +9,7 @@ from typing import Any
 from app.errors import DeliveryFailure, FailureClass
 from app.events import Skipped
 from app.relay.contacts import ContactPlan, plan_contact
+from app.relay.exclusions import excluded_order
 from app.relay.facts import PAID_BY_NAME, freshness, tells_of_a_sale
 from app.relay.kits import value_of
 from app.relay.lines import SaleLine, sale_lines
@@ -45,7 +46,7 @@ def plan_sale(
     Raises DeliveryFailure(MAPPING) in plain words when the snapshot does not say enough.
     """
     order = load_order(payload)
-    total = _total(order, event_name, payload)
+    total = excluded_order(order, rules) or _total(order, event_name, payload)
     if isinstance(total, Skipped):
         return total
     paid_at = _paid_at(order)

@@ -77,9 +77,7 @@ class Polling:
             found = self._client.hmget(f"polled:{merchant_id}:{poll}", names)
         return {name: text(mark) for name, mark in zip(names, found, strict=True) if mark}
 
-    def keep(
-        self, merchant_id: str, poll: str, cursor: Mapping[str, Any], marks: Mapping[str, str]
-    ) -> None:
+    def keep(self, merchant_id: str, poll: str, cursor: Mapping[str, Any], marks: Mapping[str, str]) -> None:
         """After the objects behind `marks` were admitted: remembers them and moves the cursor, at once."""
         rows: dict[Any, Any] = dict(marks)
         with store_errors(), self._client.pipeline() as pipe:

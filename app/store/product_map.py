@@ -54,7 +54,7 @@ class ProductMap:
         return known
 
     def _changed(self, account: str, merchant_id: str, item_id: str, product_id: str) -> None:
-        """The product is looked for anew, and the item sent anew: its content has not changed, its name has."""
+        """The product is looked for anew, and the item sent anew though its own content is as it was."""
         self._read.pop(account, None)
         with store_errors(), self._client.pipeline() as pipe:
             if product_id:

@@ -17,6 +17,7 @@ from tasks.registry import HANDLERS, register
 ROOT = Path(__file__).resolve().parent.parent.parent
 CODE = ("app", "tasks", "workers")
 MOST_LINES = 300
+MOST_LINES_OF_CASES = 450
 VAGUE = {"utils", "util", "helpers", "helper", "common", "misc", "shared", "lib", "tools", "base"}
 RETRIES = re.compile(r"\b(autoretry_for|countdown|eta|retry_backoff)\s*=|\b(self|task)\.retry\(")
 ENGINE = {"flask", "celery", "kombu", "redis", "requests", "granian", "app.store", "app.services", "app.web"}
@@ -103,7 +104,9 @@ def test_kinds_do_not_import_each_other():
 @pytest.mark.parametrize("path", modules(*CODE, "tests"), ids=name)
 def test_a_module_fits_on_a_few_screens_and_says_what_it_is_for(path: Path):
     text = path.read_text()
-    assert len(text.splitlines()) < MOST_LINES
+    # A suite of cases of one thing may be longer than the thing.
+    most = MOST_LINES_OF_CASES if path.name.startswith("test_") else MOST_LINES
+    assert len(text.splitlines()) < most
     if text.strip():
         documented = ast.get_docstring(ast.parse(text))
         assert documented, "its first line says what it is for"

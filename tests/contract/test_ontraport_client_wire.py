@@ -173,7 +173,7 @@ def test_a_dripping_answer_ends_at_the_deadline(server, attempt, step):
     server.steps = [step]
     started = time.monotonic()
     assert sale_class(server, attempt, call_seconds=0.4) is FailureClass.UNKNOWN
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 20
     assert attempt.exchanges[0].error == "time-out"
 
 
@@ -181,7 +181,7 @@ def test_the_nearer_deadline_of_call_and_lease_counts(server):
     server.steps = [silence]
     started = time.monotonic()
     assert sale_class(server, Attempt(deadline=boot_seconds() + 0.3), call_seconds=30) is FailureClass.UNKNOWN
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 20
 
 
 def test_a_deadline_that_has_passed_sends_nothing(server):
@@ -192,27 +192,33 @@ def test_a_deadline_that_has_passed_sends_nothing(server):
 
 
 def test_a_server_that_does_not_read_ends_at_the_deadline(server, attempt):
-    server.greeting = lambda sock: time.sleep(3)
+    ended = threading.Event()
+    server.greeting = lambda sock: ended.wait(30)
     body = {"contact_id": 1, "note": "x" * 30_000_000}
     started = time.monotonic()
     call = client_of(server.base, call_seconds=0.5, connect_seconds=30.0)
     assert failure_class(lambda: call.log_sale(body, attempt)) is FailureClass.UNKNOWN
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 20
+    ended.set()
 
 
 def test_a_server_that_reads_by_drips_ends_at_the_deadline(server, attempt):
+    ended = threading.Event()
+
     def sip(sock: socket.socket) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64_000)
-        for _ in range(400):
-            sock.recv(200_000)
-            time.sleep(0.01)
+        for _ in range(4_000):
+            sock.recv(20_000)
+            if ended.wait(0.01):
+                return
 
     server.greeting = sip
     body = {"contact_id": 1, "note": "x" * 30_000_000}
     started = time.monotonic()
     call = client_of(server.base, call_seconds=0.5, connect_seconds=30.0)
     assert failure_class(lambda: call.log_sale(body, attempt)) is FailureClass.UNKNOWN
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 20
+    ended.set()
 
 
 @pytest.mark.parametrize(

@@ -208,7 +208,7 @@ def test_a_killed_worker_is_replaced(own_receiver: Running) -> None:
     (worker,) = own_receiver.children()
     os.kill(worker, signal.SIGKILL)
     wait_for(lambda: own_receiver.children() not in ([], [worker]))
-    wait_for(own_receiver.listens)
+    wait_for(own_receiver.alive)
     assert status(own_receiver.ask(posted(delivery(order()), CLOSE))) == 200
 
 

@@ -13,7 +13,7 @@ HOUR = timedelta(hours=1)
 F = FailureClass
 FOREVER = timedelta(days=3650)
 
-NEVER_AGAIN = {F.PERMISSION, F.INVALID, F.GONE, F.MAPPING, F.POISON}
+NEVER_AGAIN = set(F) - {F.THROTTLED, F.AUTH, F.RETRYABLE, F.UNKNOWN}
 ACCOUNT = {F.THROTTLED, F.AUTH}
 
 
@@ -123,9 +123,13 @@ def test_every_kind_has_a_row_and_every_class_an_answer():
             assert isinstance(decide(kind, failure, 1, 0 * HOUR, NOW), Retry | Bury | Wait)
 
 
-def test_money_holds_back_what_builds_on_it():
-    assert POLICIES[Kind.SALE].money
-    assert POLICIES[Kind.SALE].blocks == set(Kind)
+def test_a_dead_letter_holds_back_the_money_that_builds_on_it_and_a_lesser_kind_never_holds_money():
+    money = {kind for kind in Kind if POLICIES[kind].money}
+    assert money == {Kind.SALE, Kind.REFUND}
+    assert POLICIES[Kind.SALE].blocks >= {Kind.REFUND}
+    assert POLICIES[Kind.REFUND].blocks == {Kind.REFUND}
+    for kind in set(Kind) - money:
+        assert not POLICIES[kind].blocks & money
 
 
 @pytest.mark.parametrize(("jitter", "seconds"), [(0.0, 4.0), (0.5, 5.0), (1.0, 6.0)])

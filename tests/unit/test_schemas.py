@@ -11,7 +11,7 @@ import pytest
 
 from app.errors import DeliveryFailure, FailureClass
 from app.ultracart import schemas
-from app.ultracart.fields import Flag, Many, Number, One, Stamp, Text, Whole
+from app.ultracart.fields import Flag, Many, Number, One, Stamp, Text, Whole, Words
 from app.ultracart.schemas import Order, load_order
 from tests.unit import payloads
 
@@ -55,6 +55,9 @@ def test_every_field_has_its_true_name_and_type(model, name):
         assert type_of_theirs == [official(reader.model)]
     elif isinstance(reader, One):
         assert type_of_theirs is official(reader.model)
+    elif isinstance(reader, Words):
+        (element,) = type_of_theirs
+        assert element is str or reader.key in element.attribute_map.values()
     else:
         assert type_of_theirs in OFFICIAL_TYPES[type(reader)]
         assert isinstance(reader, Stamp) == name.endswith("_dts")
