@@ -1,6 +1,6 @@
 """ONTRAPORT's Partner Tracking Pixel on the shop's receipt: what a merchant configures, read from TOML.
 
-Anyone may take `Pixel` from app.settings, which alone (with its tables) imports this.
+`Pixel` comes from app.settings; the words and names of it may be imported from here by anyone above.
 """
 
 import re

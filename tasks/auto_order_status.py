@@ -1,16 +1,19 @@
-"""The status of an auto order on its customer's contact: one of six words, never an older one over a newer."""
+"""An auto order's status on its customer's contact: one of six words, never an older one over a newer."""
 
 from dataclasses import replace
 
 from app.delivery.attempt import Attempt
-from app.delivery.contacts import write_contact
+from app.delivery.contacts import Contact, with_contact
 from app.delivery.custom_fields import custom_values
-from app.delivery.notes import write_note
-from app.delivery.tags import write_tags
+from app.delivery.notes import write_note_once
+from app.delivery.tags import remove_tags, write_tags
 from app.events import Delivered, Outcome, Skipped
-from app.relay.auto_orders import plan_auto_order
+from app.relay.auto_orders import AutoOrderPlan, plan_auto_order
+from app.store.records import milliseconds
 
 FIELD = "Auto Order Status"
+GROUP = "auto_order_status"
+TAG = "auto_order_tag"
 
 
 def deliver(attempt: Attempt) -> Outcome:
@@ -21,9 +24,28 @@ def deliver(attempt: Attempt) -> Outcome:
     if isinstance(plan, Skipped):
         return plan
     values = custom_values(attempt, {FIELD: plan.word})
-    contact = write_contact(attempt, replace(plan.contact, groups={"auto_order_status": values}))
-    tag = rules.auto_order_tags.get(plan.word)
-    write_tags(attempt, contact.id, [tag] if tag else [])
+    # A snapshot without any date counts by its arrival.
+    version = plan.version or milliseconds(transmission.created_at)
+    contact = replace(plan.contact, groups={GROUP: values}, version=version)
+    return with_contact(attempt, contact, lambda found: _tell(attempt, plan, found))
+
+
+def _tell(attempt: Attempt, plan: AutoOrderPlan, contact: Contact) -> Outcome:
+    rules = attempt.services.accounts[attempt.transmission.account].rules
+    stands = GROUP in contact.stale
+    if not stands:
+        _change_tag(attempt, contact, rules.auto_order_tags.get(plan.word, ""))
     if rules.auto_order_note and plan.note:
-        write_note(attempt, contact.id, plan.note)
-    return Delivered(f"contact {contact.id}: {plan.word}")
+        write_note_once(attempt, contact.id, plan.note)
+    later = "; the field shows a later change of another auto order" if stands else ""
+    return Delivered(f"contact {contact.id}: {plan.word}{later}")
+
+
+def _change_tag(attempt: Attempt, contact: Contact, tag: str) -> None:
+    """One status has one tag at a time: the last one that was put goes."""
+    before = contact.fields.get(TAG, "")
+    if tag == before:
+        return
+    write_tags(attempt, contact.id, [tag] if tag else [])
+    remove_tags(attempt, contact.id, [before] if before else [])
+    attempt.note([(contact.row, TAG, tag)])

@@ -1,7 +1,7 @@
 """A customer's data on the contact: the newest wins, what did not change costs nothing."""
 
 from app.delivery.attempt import Attempt
-from app.delivery.contacts import write_customer
+from app.delivery.contacts import write_contact
 from app.events import Delivered, Outcome, Skipped
 from app.relay.customers import plan_customer
 
@@ -13,5 +13,5 @@ def deliver(attempt: Attempt) -> Outcome:
     plan = plan_customer(transmission.payload, rules)
     if isinstance(plan, Skipped):
         return plan
-    contact = write_customer(attempt, plan)
+    contact = write_contact(attempt, plan)
     return Delivered(f"contact {contact.id}")

@@ -10,10 +10,9 @@ from app.services import Services
 from app.settings import Merchant
 from app.store.catalogue import CatalogueItem
 from app.store.records import milliseconds
-from app.ultracart.items import load_item
+from tasks.catalogue_notes import ITEMS, catalogue_item, item_id_of
 from tasks.poll_runs import PollReport, PollRun, run_poll
 
-POLL = "items"
 PAGE = 500
 # Two clocks and the shop's own caches may differ; what is listed twice costs nothing.
 OVERLAP = timedelta(minutes=10)
@@ -22,7 +21,7 @@ FULL_EVERY = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a round is: begun at `started`, it asks for changes since `since` (None: all) from `offset` on."""
+    """Where a round is: begun at `started`, it asks for changes since `since` (None: all) from `offset`."""
 
     started: datetime
     since: datetime | None
@@ -56,14 +55,14 @@ class Cursor:
 
 def poll_items(services: Services, merchant: Merchant) -> PollReport:
     """One run over a merchant's items; raises StoreUnavailable. Resumes at the page it had reached."""
-    return run_poll(services, merchant, POLL, _poll)
+    return run_poll(services, merchant, ITEMS, _poll)
 
 
 def _poll(run: PollRun) -> None:
     _ask_again(run)
     cursor = Cursor.next_of(run.cursor(), run.now())
     if cursor.since is None and cursor.offset == 0:
-        run.services.polling.end_round(run.merchant.id, POLL)
+        run.services.polling.end_round(run.merchant.id, ITEMS)
     more = True
     while more:
         cursor, more = _page(run, cursor)
@@ -81,7 +80,7 @@ def _page(run: PollRun, cursor: Cursor) -> tuple[Cursor, bool]:
     run.report.skipped += page.skipped
     after = replace(cursor, offset=page.next_offset)
     if cursor.since is None:
-        run.services.polling.list_in_round(run.merchant.id, POLL, filter(None, map(_item_id, page.rows)))
+        run.services.polling.list_in_round(run.merchant.id, ITEMS, filter(None, map(item_id_of, page.rows)))
     _take(run, page.rows, after)
     return after, page.more
 
@@ -111,7 +110,7 @@ def _ask_again(run: PollRun) -> None:
 
 def _sweep(run: PollRun, cursor: Cursor) -> None:
     """Marks as deleted what the full round has not listed, once the shop says that it has no such item."""
-    listed = run.services.polling.listed_in_round(run.merchant.id, POLL)
+    listed = run.services.polling.listed_in_round(run.merchant.id, ITEMS)
     known = run.services.catalogue.read(run.merchant.id)
     for item in (item for item in known if not item.deleted and item.id not in listed):
         row = _fetch(run, item.id)
@@ -119,8 +118,8 @@ def _sweep(run: PollRun, cursor: Cursor) -> None:
             _delete(run, item, cursor)
         else:
             _take(run, [row], cursor)
-        run.services.polling.list_in_round(run.merchant.id, POLL, [item.id])
-    run.services.polling.end_round(run.merchant.id, POLL)
+        run.services.polling.list_in_round(run.merchant.id, ITEMS, [item.id])
+    run.services.polling.end_round(run.merchant.id, ITEMS)
 
 
 def _delete(run: PollRun, item: CatalogueItem, cursor: Cursor) -> None:
@@ -142,33 +141,3 @@ def _fetch(run: PollRun, item_id: str) -> Mapping[str, Any] | None:
         if failure.failure is FailureClass.GONE:
             return None
         raise
-
-
-def _item_id(row: Mapping[str, Any]) -> str:
-    found = row.get("merchant_item_id")
-    return str(found).strip() if found is not None else ""
-
-
-def catalogue_item(row: Mapping[str, Any], noted_ms: int) -> CatalogueItem | None:
-    """An item of the shop as the catalogue keeps it; None without an id.
-
-    What cannot be read of it is left out: its own transmission tells what is wrong.
-    """
-    item_id = _item_id(row)
-    if not item_id:
-        return None
-    try:
-        item = load_item(row)
-    except DeliveryFailure:
-        return CatalogueItem(item_id, noted_ms=noted_ms)
-    pricing = item.pricing
-    return CatalogueItem(
-        id=item_id,
-        oid=item.merchant_item_oid or "",
-        description=item.description or "",
-        price=f"{pricing.cost:f}" if pricing and pricing.cost is not None else "",
-        currency=(pricing.currency_code if pricing else None) or "",
-        active=not item.inactive,
-        changed_at=item.last_modified_dts.isoformat() if item.last_modified_dts else "",
-        noted_ms=noted_ms,
-    )

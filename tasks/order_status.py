@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 from app.delivery.attempt import Attempt
-from app.delivery.contacts import write_contact
+from app.delivery.contacts import Contact, with_contact
 from app.delivery.custom_fields import custom_values
-from app.delivery.notes import write_note
+from app.delivery.notes import write_note_once
 from app.delivery.tags import write_tags
 from app.events import Delivered, Outcome, Skipped
-from app.relay.order_statuses import plan_order_status
+from app.relay.order_statuses import OrderStatusPlan, plan_order_status
 
 
 def deliver(attempt: Attempt) -> Outcome:
@@ -21,8 +21,12 @@ def deliver(attempt: Attempt) -> Outcome:
     groups = dict(plan.contact.groups)
     if plan.fields:
         groups["order_status"] = custom_values(attempt, plan.fields)
-    contact = write_contact(attempt, replace(plan.contact, groups=groups))
+    contact = replace(plan.contact, groups=groups)
+    return with_contact(attempt, contact, lambda found: _tell(attempt, plan, found))
+
+
+def _tell(attempt: Attempt, plan: OrderStatusPlan, contact: Contact) -> Outcome:
     write_tags(attempt, contact.id, plan.tags)
     if plan.note:
-        write_note(attempt, contact.id, plan.note)
+        write_note_once(attempt, contact.id, plan.note)
     return Delivered(f"contact {contact.id}: {plan.status}")

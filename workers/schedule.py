@@ -7,6 +7,7 @@ from typing import Any
 from app.queue import AFFILIATE_POLLING, ITEM_POLLING, POLLING_QUEUE
 from app.settings import Settings
 
+LEAST_EXPIRY = 60
 # A schedule that beat has never seen begins at once, not after its first interval.
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -37,6 +38,6 @@ def _entry(task: str, merchant_id: str, seconds: int) -> dict[str, Any]:
         "task": task,
         "args": (merchant_id,),
         "schedule": timedelta(seconds=seconds),
-        "options": {"queue": POLLING_QUEUE, "expires": seconds},
+        "options": {"queue": POLLING_QUEUE, "expires": max(seconds, LEAST_EXPIRY)},
         "last_run_at": LONG_AGO,
     }

@@ -5,12 +5,16 @@ from typing import Any
 import click
 
 from app.cli.dead import dead
+from app.cli.doctor import doctor
 from app.cli.init import init
+from app.cli.mapping import mapping
+from app.cli.pixel import pixel
 from app.cli.poll import poll
 from app.cli.probe import probe
 from app.cli.processes import beat, flower, items, web, worker
 from app.cli.run import run
 from app.cli.send import send
+from app.cli.setup import setup
 from app.cli.shadow import shadow
 from app.cli.status import status
 from app.cli.welcome import welcome
@@ -34,5 +38,24 @@ def main() -> None:
     """Brings every UltraCart sale to ONTRAPORT exactly once, in order, with proof."""
 
 
-for command in (run, web, worker, items, beat, flower, send, poll, welcome, probe, status, dead, init, shadow):
+for command in (
+    run,
+    web,
+    worker,
+    items,
+    beat,
+    flower,
+    send,
+    poll,
+    mapping,
+    pixel,
+    setup,
+    doctor,
+    welcome,
+    probe,
+    status,
+    dead,
+    init,
+    shadow,
+):
     main.add_command(command)

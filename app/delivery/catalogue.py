@@ -5,6 +5,7 @@ from decimal import Decimal
 from app.delivery.attempt import Attempt
 from app.delivery.contacts import group_hash
 from app.delivery.products import product_ids
+from app.errors import DeliveryFailure, FailureClass
 from app.relay.items import ItemPlan
 from app.relay.lines import SaleLine
 
@@ -12,7 +13,20 @@ ZERO = Decimal(0)
 
 
 def write_product(attempt: Attempt, plan: ItemPlan) -> str:
-    """The product id of an item, its name, price and description brought up to date. Never deletes."""
+    """The product id of an item, its name, price and description brought up to date. Never deletes.
+
+    A product that was deleted in ONTRAPORT is looked for by name, or made again.
+    """
+    try:
+        return _write(attempt, plan)
+    except DeliveryFailure as failure:
+        if failure.failure is not FailureClass.GONE:
+            raise
+    attempt.complete([(f"p:{attempt.transmission.account}", plan.item_id, "")])
+    return _write(attempt, plan)
+
+
+def _write(attempt: Attempt, plan: ItemPlan) -> str:
     account = attempt.transmission.account
     line = SaleLine(plan.item_id, plan.product_name, plan.price or ZERO, 1, plan.description)
     product_id = product_ids(attempt, [line])[plan.item_id]

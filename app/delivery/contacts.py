@@ -1,22 +1,42 @@
 """The contact of a transmission: one leased writer per contact, nothing sent that did not change."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from typing import TypeVar
 
 from app.delivery.attempt import Attempt
+from app.errors import DeliveryFailure, FailureClass
 from app.relay.bodies import contact_body
 from app.relay.contacts import ContactPlan
 from app.store.ledger import Ledger, Write
 
+T = TypeVar("T")
+
+# A customer who changed the address that often is followed; a longer way would be a circle.
+MOST_MOVES = 8
+
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A contact as the ledger knows it: its row's key and fields, and its id in the CRM."""
+    """A contact as the ledger knows it: its row's key and fields as they were, and its id in the CRM.
+
+    `stale` names the field groups that were left alone, since what stands in them is newer.
+    """
 
     row: str
     fields: Mapping[str, str]
     id: str
+    stale: frozenset[str] = field(default=frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The row that a plan is about. `renamed`: the contact bears another address now than the plan's."""
+
+    row: str
+    fields: Mapping[str, str]
+    renamed: bool = False
 
 
 def email_hash(email: str) -> str:
@@ -27,47 +47,37 @@ def email_hash(email: str) -> str:
 def write_contact(attempt: Attempt, plan: ContactPlan) -> Contact:
     """Brings the contact up to date and keeps the lease on it until the attempt ends.
 
-    A field group goes out when it differs from what was written last and is not older.
-    Raises Postponed while another transmission writes this contact.
+    A field group goes out when it differs from what was written last and is not older. A known customer
+    whose e-mail changed keeps the contact. Raises Postponed while another transmission writes this contact.
     """
-    row = Ledger.contact_row(attempt.transmission.account, email_hash(plan.email))
-    fields = attempt.acquire(row, "this contact")
-    groups = changed_groups(plan, fields)
-    if fields.get("id") and not groups:
-        attempt.note(_confirmed(row, plan, fields))
-        return Contact(row, fields, fields["id"])
-    client = attempt.services.ontraport[attempt.transmission.account]
-    body = contact_body(_only(plan, groups))
-    contact_id = attempt.call(lambda call: client.upsert_contact(body, call))
-    attempt.complete(_writes(row, contact_id, plan, groups))
-    return Contact(row, fields, contact_id)
-
-
-def write_customer(attempt: Attempt, plan: ContactPlan) -> Contact:
-    """As write_contact, for a customer of the shop: a changed e-mail changes the known contact.
-
-    The customer's own row (`customer:<oid>`) says which contact that is.
-    """
-    row = Ledger.contact_row(attempt.transmission.account, email_hash(plan.email))
-    known = attempt.transmission.ledger.get("x:contact")
-    fields = attempt.acquire(row, "this contact")
-    if not known or fields.get("id"):
-        contact = write_contact(attempt, plan)
-    else:
-        client = attempt.services.ontraport[attempt.transmission.account]
-        attempt.call(lambda call: client.update_contact(known, {"email": plan.email, **plan.fields}, call))
-        attempt.complete(_writes(row, known, plan, tuple(plan.groups)))
-        contact = Contact(row, fields, known)
-    if contact.id != known:
-        attempt.note([(attempt.row, "x:contact", contact.id)])
+    known = _find(attempt, plan)
+    contact = None
+    if not known.renamed and not known.fields.get("id"):
+        contact = _change_address(attempt, plan, known)
+    contact = contact or _write(attempt, plan, known)
+    _remember_customer(attempt, plan, contact)
     return contact
+
+
+def with_contact(attempt: Attempt, plan: ContactPlan, act: Callable[[Contact], T]) -> T:
+    """`act` on the contact, once more when ONTRAPORT no longer knows it (merged or deleted)."""
+    contact = write_contact(attempt, plan)
+    try:
+        return act(contact)
+    except DeliveryFailure as failure:
+        if failure.failure is not FailureClass.GONE:
+            raise
+        forget_contact(attempt, contact)
+    return act(write_contact(attempt, plan))
 
 
 def forget_contact(attempt: Attempt, contact: Contact) -> None:
     """The CRM no longer knows the id (merged or deleted): the next upsert finds the right one."""
     forgotten: list[Write] = [(contact.row, "id", "")]
     forgotten += [
-        (contact.row, name, "") for name in contact.fields if name.startswith("h:") or name == "lref"
+        (contact.row, name, "")
+        for name in contact.fields
+        if name.startswith("h:") or name in ("lref", "customer")
     ]
     attempt.complete(forgotten)
 
@@ -81,8 +91,116 @@ def changed_groups(plan: ContactPlan, fields: Mapping[str, str]) -> tuple[str, .
     )
 
 
+def group_hash(values: Mapping[str, str]) -> str:
+    """Stands for the values of a field group: 12 hexadecimal digits."""
+    text = "\x1f".join(f"{name}={values[name]}" for name in sorted(values))
+    return blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+def _find(attempt: Attempt, plan: ContactPlan) -> _Known:
+    """The row under the plan's address, or under the one that its contact bears now."""
+    row = Ledger.contact_row(attempt.transmission.account, email_hash(plan.email))
+    fields = attempt.acquire(row, "this contact")
+    known = _Known(row, fields)
+    for _ in range(MOST_MOVES):
+        if not known.fields.get("to"):
+            return known
+        row = Ledger.contact_row(attempt.transmission.account, known.fields["to"])
+        known = _Known(row, attempt.acquire(row, "this contact"), renamed=True)
+    return known
+
+
+def _write(attempt: Attempt, plan: ContactPlan, known: _Known) -> Contact:
+    """Sends what changed; by its id to a contact that bears another address now."""
+    row, fields, contact_id = known.row, known.fields, known.fields.get("id", "")
+    groups = changed_groups(plan, fields)
+    stale = _stale(plan, fields)
+    if contact_id and not groups:
+        attempt.note(_confirmed(row, plan, fields))
+        return Contact(row, fields, contact_id, stale)
+    client = attempt.services.ontraport[attempt.transmission.account]
+    sent = _only(plan, groups)
+    if known.renamed and contact_id:
+        attempt.call(lambda call: client.update_contact(contact_id, sent.fields, call))
+    else:
+        body = contact_body(sent)
+        contact_id = attempt.call(lambda call: client.upsert_contact(body, call))
+    attempt.complete(_writes(row, contact_id, plan, groups))
+    return Contact(row, fields, contact_id, stale)
+
+
+def _change_address(attempt: Attempt, plan: ContactPlan, unknown: _Known) -> Contact | None:
+    """An address that was never met, of a customer who is known by another; None when it is not so."""
+    if not plan.customer_id:
+        return None
+    account = attempt.transmission.account
+    customer = attempt.services.ledger.read(_customer_row(attempt, plan))
+    contact_id, address = customer.get("x:contact"), customer.get("x:address", "")
+    if not contact_id or not address or Ledger.contact_row(account, address) == unknown.row:
+        return None
+    before = _Known(Ledger.contact_row(account, address), {}, renamed=True)
+    before = replace(before, fields=attempt.acquire(before.row, "this contact"))
+    if before.fields.get("id") != contact_id or before.fields.get("to"):
+        return None
+    if plan.version < int(customer.get("x:address_at") or 0):
+        # An old order tells of an address that the customer has given up since.
+        attempt.note([(unknown.row, "to", address)])
+        return _write(attempt, plan, before)
+    return _rename(attempt, plan, before, unknown.row)
+
+
+def _rename(attempt: Attempt, plan: ContactPlan, before: _Known, row: str) -> Contact | None:
+    """Gives the contact its new address; None when that one has a contact of its own, or this one is gone."""
+    client = attempt.services.ontraport[attempt.transmission.account]
+    if attempt.call(lambda call: client.find_contact(plan.email, call)):
+        return None
+    groups = changed_groups(plan, before.fields)
+    sent = {"email": plan.email, **_only(plan, groups).fields}
+    try:
+        attempt.call(lambda call: client.update_contact(before.fields["id"], sent, call))
+    except DeliveryFailure as failure:
+        if failure.failure is not FailureClass.GONE:
+            raise
+        forget_contact(attempt, Contact(before.row, before.fields, before.fields["id"]))
+        return None
+    kept = {name: value for name, value in before.fields.items() if name not in ("lk", "to", "customer")}
+    writes: list[Write] = [(row, name, value) for name, value in kept.items()]
+    writes += [*_writes(row, kept["id"], plan, groups), (row, "to", ""), (before.row, "to", _address(row))]
+    attempt.complete(writes)
+    return Contact(row, kept, kept["id"], _stale(plan, before.fields))
+
+
+def _remember_customer(attempt: Attempt, plan: ContactPlan, contact: Contact) -> None:
+    """Which contact a customer of the shop is, and under which address: a changed e-mail is known by that."""
+    mark = f"{plan.customer_id} {contact.id}"
+    if not plan.customer_id or contact.fields.get("customer") == mark:
+        return
+    row = _customer_row(attempt, plan)
+    attempt.note(
+        [
+            (contact.row, "customer", mark),
+            (row, "x:contact", contact.id),
+            (row, "x:address", _address(contact.row)),
+            (row, "x:address_at", plan.version),
+        ]
+    )
+
+
+def _customer_row(attempt: Attempt, plan: ContactPlan) -> str:
+    return Ledger.row(attempt.transmission.account, f"customer:{plan.customer_id}")
+
+
+def _address(row: str) -> str:
+    """The hash of the address in a contact row's key."""
+    return row.rpartition(":")[2]
+
+
 def _only(plan: ContactPlan, groups: Collection[str]) -> ContactPlan:
     return replace(plan, groups={name: plan.groups[name] for name in groups})
+
+
+def _stale(plan: ContactPlan, fields: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(name for name in plan.groups if plan.version < int(fields.get(f"v:{name}") or 0))
 
 
 def _confirmed(row: str, plan: ContactPlan, fields: Mapping[str, str]) -> list[Write]:
@@ -92,12 +210,6 @@ def _confirmed(row: str, plan: ContactPlan, fields: Mapping[str, str]) -> list[W
         for name, values in plan.groups.items()
         if fields.get(f"h:{name}") == group_hash(values) and plan.version > int(fields.get(f"v:{name}") or 0)
     ]
-
-
-def group_hash(values: Mapping[str, str]) -> str:
-    """Stands for the values of a field group: 12 hexadecimal digits."""
-    text = "\x1f".join(f"{name}={values[name]}" for name in sorted(values))
-    return blake2b(text.encode(), digest_size=6).hexdigest()
 
 
 def _writes(row: str, contact_id: str, plan: ContactPlan, groups: tuple[str, ...]) -> list[Write]:

@@ -31,3 +31,11 @@ def write_note(attempt: Attempt, contact_id: str, text: str, writes: Sequence[Wr
         return False
     attempt.complete(writes, row)
     return True
+
+
+def write_note_once(attempt: Attempt, contact_id: str, text: str) -> bool:
+    """The note of a transmission that records nothing else: a worker's death after it does not double it."""
+    transmission = attempt.transmission
+    if transmission.ledger.get("x:noted") == transmission.id:
+        return True
+    return write_note(attempt, contact_id, text, [(attempt.row, "x:noted", transmission.id)])

@@ -102,6 +102,14 @@ class OntraportClient(AccountCalls):
         body = {"objectID": 0, "ids": [number(contact_id)], "add_names": list(names)}
         self._call(Call("PUT", "/objects/tagByName", body), context)
 
+    def remove_tags(self, contact_id: str, names: Sequence[str], context: CallContext) -> None:
+        """Take tags from a contact by their names; those that it has not are ignored. Idempotent.
+
+        https://api.ontraport.com/doc/#remove-tag-from-contact-by-name
+        """
+        body = {"objectID": 0, "ids": [number(contact_id)], "remove_names": list(names)}
+        self._call(Call("DELETE", "/objects/tagByName", body), context)
+
     def probe(self, context: CallContext, object_path: str = CONTACTS) -> None:
         """Ask for a record that does not exist; raises what stands in the way of reading `object_path`.
 

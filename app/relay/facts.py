@@ -7,7 +7,7 @@ from typing import Any
 from app.events import Event, Fact, Kind, Rule
 from app.relay import contents, raw
 from app.relay.auto_order_states import auto_order_freshness, auto_order_state
-from app.relay.refunded import REFUND, UNTOLD, refunded_cents
+from app.relay.refunded import REFUND, UNTOLD, refunded_cents, told_refund
 from app.ultracart.catalogue import ORDER_EVENTS
 
 PAID = "processed"
@@ -15,7 +15,7 @@ PAID_BY_NAME = "order_payment_process"
 ORDER_STATUSES = frozenset({"order_reject", "order_ship"})
 
 # Without the payment they cannot be told from a sale, so the worker has to say what is missing.
-_MAY_TELL_OF_A_SALE = frozenset({"order_create", PAID_BY_NAME, "order_stage_change", "order_update"})
+_MAY_TELL_OF_A_SALE = frozenset({"order_create", PAID_BY_NAME, "order_stage_change", "order_update", REFUND})
 _NEEDED = ("payment", "summary", "items")
 
 # Older than every real snapshot: one that lacks an expansion must not take the place of one that has it.
@@ -81,12 +81,13 @@ def _sale(order: Mapping[str, Any], account: str, subject: str, fresh: int) -> F
 
 
 def _refunded(event_name: str, order: Mapping[str, Any], sold: bool) -> int | None:
-    """What was refunded, in cents; None when nothing was, or when nobody paid."""
+    """What was refunded, in cents; None when nothing was, or when nobody paid.
+
+    Where money came back it had been paid, whatever the payment says; the worker tells what is missing.
+    """
     payment = order.get("payment")
-    if payment is None:
-        # Money came back, so it had been paid; the worker says what else is missing.
-        return refunded_cents(event_name, order) if event_name == REFUND else None
-    return refunded_cents(event_name, order) if sold and isinstance(payment, Mapping) else None
+    paid = event_name == REFUND if payment is None else sold and isinstance(payment, Mapping)
+    return refunded_cents(event_name, order) if paid or (told_refund(order) or 0) > 0 else None
 
 
 def _refund(account: str, subject: str, fresh: int, refunded: int, currency: str) -> Fact:

@@ -16,7 +16,7 @@ from app.relay.exclusions import excluded_order
 from app.relay.facts import freshness, tells_of_a_sale
 from app.relay.kits import value_of
 from app.relay.money import amount, cents
-from app.relay.refunded import Cause, all_returned, cause_of, payment_status, told_refund
+from app.relay.refunded import REFUND, Cause, all_returned, cause_of, payment_status, told_refund
 from app.settings import MappingRules
 from app.ultracart.chargebacks import load_chargeback
 from app.ultracart.schemas import Order, load_order
@@ -88,11 +88,11 @@ def _plan(told: _Snapshot, total: int, refunded: int, whole: bool) -> RefundPlan
 
 
 def _snapshot(event_name: str, payload: Mapping[str, Any]) -> _Snapshot:
-    order = load_order(payload)
-    paid = order.payment is not None and tells_of_a_sale(event_name, payload)
-    return _Snapshot(
-        payload, order, cause_of(event_name, payload), paid, order.refund_dts or order.reject_dts
-    )
+    order, cause = load_order(payload), cause_of(event_name, payload)
+    # Without the payment, a refund is told of by the event's name alone: money came back, so it was paid.
+    told = event_name == REFUND if order.payment is None else tells_of_a_sale(event_name, payload)
+    stamps = (order.reject_dts, order.refund_dts) if cause else (order.refund_dts, order.reject_dts)
+    return _Snapshot(payload, order, cause, told, stamps[0] or stamps[1])
 
 
 def _chargeback(payload: Mapping[str, Any]) -> _Snapshot:
@@ -144,7 +144,8 @@ def _refunded(
         return Skipped(f"{told.cause} after it was paid, which does not count as a refund (settings)")
     if refunded is None:
         return _untold(event_name, told)
-    return refunded, False
+    # 0 with a date is a refund that was taken back, which the ledger may know otherwise.
+    return (refunded, False) if refunded or told.happened_at else Skipped("nothing was refunded")
 
 
 def _counts(cause: Cause, rules: MappingRules) -> bool:
@@ -157,7 +158,7 @@ def _counts(cause: Cause, rules: MappingRules) -> bool:
 
 
 def _untold(event_name: str, told: _Snapshot) -> Skipped:
-    if event_name != "order_refund" and told.order.refund_dts is None:
+    if event_name != REFUND and told.order.refund_dts is None:
         return Skipped("nothing was refunded")
     raise DeliveryFailure(
         FailureClass.MAPPING,

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -15,14 +16,15 @@ from app.events import Admission, Arrival, Fact, Unreadable
 from app.store.connection import store_errors
 from app.store.records import Codec, id_maker
 from app.store.scripting import Scripts
+from app.store.wire import Wire
 
 EVENTS_PER_CALL = 500
 DEDUPE_SECONDS = 7 * 86400
 MEMORY_LIMIT = 0.85
 MEMORY_CHECK_SECONDS = 0.5
 MOST_MONEY = Decimal(10**12)
-
-Argument = str | bytes | int
+# What a whole delivery may wait for the store.
+LONGEST_SECONDS = 2.0
 
 
 class Inbox:
@@ -41,6 +43,7 @@ class Inbox:
     ) -> None:
         self._client = client
         self._scripts = scripts
+        self._wire = Wire(client, scripts.source("admit"))
         self._mark = mark
         self._head = (mark, DEDUPE_SECONDS, payload_seconds, exchange_seconds, ledger_seconds)
         self._clock = clock
@@ -54,15 +57,15 @@ class Inbox:
         Idempotent by content: after an error the same delivery can come again and completes.
         Raises StoreUnavailable (down, read-only, full, slower than 2 s) or InstanceMismatch.
         """
+        deadline = time.monotonic() + LONGEST_SECONDS
         with store_errors():
             self._check_memory()
             answers = [
-                self._call(items[i : i + EVENTS_PER_CALL], merchant_id)
+                self._call(items[i : i + EVENTS_PER_CALL], merchant_id, deadline)
                 for i in range(0, len(items), EVENTS_PER_CALL)
             ]
-        accepted, duplicates, ignored, quarantined = (sum(answer[n] for answer in answers) for n in range(4))
-        ids = tuple(event_id.decode() for answer in answers for event_id in answer[4])
-        return Admission(accepted, duplicates, ignored, quarantined, ids)
+        accepted, duplicates, ignored, quarantined, ids = answers[0] if len(answers) == 1 else _sum(answers)
+        return Admission(accepted, duplicates, ignored, quarantined, tuple(map(bytes.decode, ids)))
 
     def ready(self) -> None:
         """A durable write, or StoreUnavailable; also says when this is not our store."""
@@ -70,20 +73,14 @@ class Inbox:
             self._check_memory()
             self._scripts.run("ready", self._mark)
 
-    def _call(self, items: Sequence[Arrival | Unreadable], merchant_id: str) -> list[Any]:
+    def _call(
+        self, items: Sequence[Arrival | Unreadable], merchant_id: str, deadline: float
+    ) -> Sequence[Any]:
         name = id_maker(self._clock())
+        heads = orjson.dumps([_head(item, name()) for item in items])
         codec = self._codec
-        heads: list[tuple[Any, ...]] = []
-        arguments: list[Argument] = []
-        for item in items:
-            if isinstance(item, Unreadable):
-                heads.append(("Q", name()))
-                arguments += (b"", codec.pack_event(item.reason, merchant_id, item.body))
-                continue
-            event = item.event
-            heads.append(("I", name()) if item.ignored else ("E", name(), [_packed(f) for f in item.facts]))
-            arguments += (event.digest, codec.pack_event(event.name, merchant_id, item.raw))
-        answer: list[Any] = self._scripts.run("admit", *self._head, orjson.dumps(heads), *arguments)
+        content = chain.from_iterable(_content(item, codec, merchant_id) for item in items)
+        answer: Sequence[Any] = self._wire.run((*self._head, heads, *content), deadline)
         return answer
 
     @property
@@ -105,6 +102,24 @@ class Inbox:
             raise StoreUnavailable(
                 "Redis uses more than 85 % of its memory: raise maxmemory or let the backlog drain"
             )
+
+
+def _sum(answers: Sequence[Sequence[Any]]) -> list[Any]:
+    counts = [sum(answer[n] for answer in answers) for n in range(4)]
+    return [*counts, list(chain.from_iterable(answer[4] for answer in answers))]
+
+
+def _content(item: Arrival | Unreadable, codec: Codec, merchant_id: str) -> tuple[bytes, bytes]:
+    """Digest and record."""
+    if isinstance(item, Unreadable):
+        return b"", codec.pack_event(item.reason, merchant_id, item.body)
+    return item.event.digest, codec.pack_event(item.event.name, merchant_id, item.raw)
+
+
+def _head(item: Arrival | Unreadable, event_id: str) -> tuple[Any, ...]:
+    if isinstance(item, Unreadable):
+        return "Q", event_id
+    return ("I", event_id) if item.ignored else ("E", event_id, [_packed(fact) for fact in item.facts])
 
 
 def _packed(fact: Fact) -> tuple[str | int, ...]:

@@ -86,6 +86,12 @@ class Polling:
             pipe.set(f"poll:{merchant_id}:{poll}", json.dumps(cursor))
             pipe.execute()
 
+    def forget(self, merchant_id: str, poll: str, keys: Iterable[str]) -> None:
+        """Takes the marks of these objects away: listed again, they count as new."""
+        names = [key for key in keys if key]
+        with store_errors():
+            self._client.hdel(f"polled:{merchant_id}:{poll}", *names)
+
     def list_in_round(self, merchant_id: str, poll: str, ids: Iterable[str]) -> None:
         """Notes what the running full round has found."""
         key, names = f"polled-round:{merchant_id}:{poll}", list(ids)

@@ -4,35 +4,31 @@
 For app.services and app.cli.
 """
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import redis
 
 from app.store.connection import store_errors
 from app.store.ledger import Ledger
 from app.store.polling import Polling
-from app.store.records import row
-
-# Workers read it before each sale; a change is seen everywhere within this time.
-FRESH_SECONDS = 5.0
+from app.store.records import row, text
 
 
 class ProductMap:
     """Names and ids of products by item id. Safe to share between threads."""
 
-    def __init__(self, client: redis.Redis, seconds: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, client: redis.Redis) -> None:
         self._client = client
-        self._seconds = seconds
-        self._read: dict[str, tuple[float, dict[str, str]]] = {}
+        self._read: dict[str, tuple[str, dict[str, str]]] = {}
 
     def names(self, account: str) -> Mapping[str, str]:
-        """The product names that people gave, by item id; as they were at most 5 s ago."""
-        known = self._read.get(account)
-        if known is None or self._seconds() - known[0] > FRESH_SECONDS:
-            with store_errors():
-                names = row(self._client.hgetall(f"map:{account}"))
-            known = self._read[account] = (self._seconds(), names)
+        """The product names that people gave, by item id. Costs one small read while nobody changes them."""
+        with store_errors():
+            version = text(self._client.get(f"map-version:{account}") or "")
+            known = self._read.get(account)
+            if known is None or known[0] != version:
+                # Read after the version: names that are newer than it are read again, never missed.
+                known = self._read[account] = (version, row(self._client.hgetall(f"map:{account}")))
         return known[1]
 
     def product_ids(self, account: str) -> dict[str, str]:
@@ -55,8 +51,8 @@ class ProductMap:
 
     def _changed(self, account: str, merchant_id: str, item_id: str, product_id: str) -> None:
         """The product is looked for anew, and the item sent anew though its own content is as it was."""
-        self._read.pop(account, None)
         with store_errors(), self._client.pipeline() as pipe:
+            pipe.incr(f"map-version:{account}")
             if product_id:
                 pipe.hset(f"p:{account}", item_id, product_id)
             else:

@@ -48,10 +48,11 @@ class Scripts:
         """Runs `name`.lua; raises redis.RedisError."""
         script = self._scripts.get(name)
         if script is None:
-            script = self._scripts[name] = self._client.register_script(self._source(name))
+            script = self._scripts[name] = self._client.register_script(self.source(name))
         return script(args=args)
 
-    def _source(self, name: str) -> str:
+    def source(self, name: str) -> str:
+        """The whole text of `name`.lua as the server gets it."""
         flags = " flags=allow-oom" if name in ALLOWED_OVER_LIMIT else ""
         folder = resources.files("app.store") / "scripts"
         library = (folder / "lib.lua").read_text()

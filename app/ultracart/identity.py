@@ -15,6 +15,8 @@ from app.ultracart.catalogue import OBJECT_KEYS, category
 
 _VOLATILE = frozenset({"exchange_rate", "update_billing_url", "emails", "fraud_score"})
 _VOLATILE_BEGINNINGS = ("localized", "actual_")
+# A text without any of these has nothing to leave out; most payloads show the first one early.
+_SIGNS = (b'"localized', b"null", b'"actual_', *(f'"{key}"'.encode() for key in sorted(_VOLATILE)))
 
 
 class _Volatile(dict[str, bool]):
@@ -48,7 +50,9 @@ def object_key(event_name: str, payload: Mapping[str, Any]) -> str:
 
 def digest(merchant_id: str, event_name: str, key: str, payload: dict[str, Any]) -> bytes:
     """16 bytes that are equal for equal content: keys in order, null as absent, without what is volatile."""
-    canonical = orjson.dumps(_settled(payload), option=orjson.OPT_SORT_KEYS)
+    canonical = orjson.dumps(payload, option=orjson.OPT_SORT_KEYS)
+    if any(sign in canonical for sign in _SIGNS):
+        canonical = orjson.dumps(_settled(payload), option=orjson.OPT_SORT_KEYS)
     head = f"{merchant_id}\0{event_name}\0{key}\0".encode()
     return blake2b(head + canonical, digest_size=16).digest()
 

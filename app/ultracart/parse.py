@@ -17,8 +17,11 @@ from app.ultracart.identity import digest, object_key
 MAX_KEY = 64
 
 # Card and account numbers, masked or not, are of no use to anyone here; so they are not kept.
-_INSTRUMENTS = frozenset({"cards", "check", "credit_card", "echeck", "health_benefit_card", "insurance"})
-_HOLDERS = ("payment", "customer_profile", "auto_order", "original_order", "rebill_orders")
+_INSTRUMENTS = frozenset(
+    {"cards", "check", "credit_card", "echeck", "health_benefit_card", "insurance"}
+    | {"account_number", "partial_card_number"}
+)
+_HOLDERS = ("payment", "customer_profile", "auto_order", "order", "original_order", "rebill_orders")
 
 
 def parse_delivery(

@@ -9,9 +9,10 @@ from werkzeug.exceptions import HTTPException
 
 from app.logs import configure_logs
 from app.settings import Settings, load_settings
-from app.web import health, hooks, metrics
+from app.web import feeds, health, hooks, metrics
 from app.web.answer import Answer, answer
 from app.web.inbox import Inbox, LateInbox
+from app.web.lane import Lane
 from app.web.lifetime import Lifetime
 
 log = structlog.get_logger()
@@ -22,11 +23,13 @@ def create_app(
     inbox: Inbox | None = None,
     readings: metrics.StoreReadings | None = None,
     lifetime: Lifetime | None = None,
+    items: feeds.ReadItems | None = None,
 ) -> Flask:
     """Build the application.
 
     Without arguments (under a server) it reads the environment, sets up the logs and watches for the end of
-    its process. Raises SettingsError, InstanceMismatch. `readings` are the store's numbers for `/metrics`.
+    its process. Raises SettingsError, InstanceMismatch. `readings` are the store's numbers for `/metrics`,
+    `items` its catalogue for the feed.
     """
     lifetime = lifetime or Lifetime()
     if settings is None:
@@ -41,6 +44,9 @@ def create_app(
     app.register_blueprint(hooks.blueprint(receiver))
     app.register_blueprint(health.blueprint(inbox.ready, lifetime.stopping))
     app.register_blueprint(metrics.blueprint(meters))
+    if settings.feed_key:
+        app.register_blueprint(feeds.blueprint(feeds.Feed(settings, items or _stored_items(settings))))
+    app.wsgi_app = Lane(receiver, app.wsgi_app, _failed)  # type: ignore[method-assign]
     return app
 
 
@@ -56,6 +62,12 @@ def _store_numbers(settings: Settings) -> metrics.StoreReadings:
     from app.web.readings import StoreNumbers  # noqa: PLC0415 - as above
 
     return StoreNumbers(settings)
+
+
+def _stored_items(settings: Settings) -> feeds.ReadItems:
+    from app.web.catalogue import StoredItems  # noqa: PLC0415 - as above
+
+    return StoredItems(settings)
 
 
 def _bare_app() -> Flask:

@@ -3,7 +3,7 @@
 200 means that everything is on disk. Nothing here calls a CRM or validates a schema.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
@@ -13,6 +13,7 @@ from flask import Blueprint, request
 
 from app.errors import RelayError
 from app.events import Admission, Arrival, Event, Unreadable
+from app.logs import log_line
 from app.relay.facts import facts
 from app.settings import Merchant, Settings
 from app.ultracart.catalogue import EVENT_NAMES
@@ -23,6 +24,7 @@ from app.web.body import announced_size, read, unpack
 from app.web.inbox import Inbox
 from app.web.metrics import Meters
 
+PREFIX = "/webhooks/ultracart"
 RETRY_AFTER = (("Retry-After", "30"),)
 
 log = structlog.get_logger()
@@ -58,11 +60,16 @@ class Receiver:
         self._limit = limit
         self._meters = meters
 
-    def receive(self, merchant_id: str | None = None) -> Answer:
+    @property
+    def merchants(self) -> Iterable[str | None]:
+        """Who has a door; None is the bare path."""
+        return self._doors
+
+    def receive(self, merchant_id: str | None, environ: Mapping[str, Any]) -> Answer:
         """Answer one POST; see the contract of the receiver."""
         started = perf_counter()
         try:
-            reply = self._take(merchant_id, request.environ, started)
+            reply = self._take(merchant_id, environ, started)
         except Refusal as refusal:
             reply = refusal.answer()
         self._meters.delivered(reply.status_code, perf_counter() - started)
@@ -105,7 +112,7 @@ class Receiver:
     @staticmethod
     def _report(admission: Admission, merchant_id: str, size: int, started: float) -> None:
         milliseconds = round((perf_counter() - started) * 1000, 2)
-        log.info(
+        log_line(
             "delivery.received",
             merchant=merchant_id,
             bytes=size,
@@ -160,9 +167,11 @@ def _counts(admission: Admission) -> dict[str, Any]:
 
 def blueprint(receiver: Receiver) -> Blueprint:
     """Both paths, POST only: OPTIONS is no way in either."""
-    hooks = Blueprint("hooks", __name__, url_prefix="/webhooks/ultracart")
+    hooks = Blueprint("hooks", __name__, url_prefix=PREFIX)
+
+    def receive(merchant_id: str | None = None) -> Answer:
+        return receiver.receive(merchant_id, request.environ)
+
     for path in ("", "/<merchant_id>"):
-        hooks.add_url_rule(
-            path, "receive", receiver.receive, methods=["POST"], provide_automatic_options=False
-        )
+        hooks.add_url_rule(path, "receive", receive, methods=["POST"], provide_automatic_options=False)
     return hooks

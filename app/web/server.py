@@ -17,7 +17,7 @@ from app.logs import stdlib_config
 from app.settings import Settings, load_settings
 from app.web.lifetime import ANNOUNCEMENT
 
-THREADS = 32
+THREADS = 4
 NOTICE_SECONDS = 2.0
 KILL_SECONDS = 20
 

@@ -12,6 +12,7 @@ class ShopAt:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._base = f"{sandbox.base}/ultracart"
+        self.rest = f"{self._base}/rest/v2"
 
     def fill(self, **rows: list[dict[str, Any]]) -> None:
         """Puts rows in, by collection."""

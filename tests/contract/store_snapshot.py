@@ -97,6 +97,8 @@ class Snapshot:
         for tid in line:
             if found[tid]["st"] == "held" and not going:
                 assert found[tid]["k"] in blocked, f"{tid} is held by nobody"
+            if found[tid]["st"] in GOING:
+                assert found[tid]["k"] not in blocked, f"{tid} went past the dead one that holds it"
             if found[tid]["st"] == "dead":
                 blocked |= POLICIES[Kinds(found[tid]["k"])].blocks
 

@@ -186,7 +186,7 @@ def test_a_page_that_was_admitted_but_not_kept_makes_nothing_twice(services, sho
 
 def test_a_running_poll_is_not_doubled(services, shop, merchant):
     shop.fill(items=[item(1)])
-    with services.polling.turn("DEMO", item_polling.POLL):
+    with services.polling.turn("DEMO", "items"):
         assert items(services).ending == "busy"
         assert affiliates(services).ending == "done"
     assert items(services).ending == "done"

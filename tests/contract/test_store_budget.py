@@ -84,11 +84,13 @@ def test_a_slot_that_is_reserved_is_not_paid_for_twice(store: Store):
 
 
 def test_waiting_for_a_slot_announces_nothing_and_keeps_the_lease(store: Store):
-    claimed = store.claim(store.sale())
+    other = store.claim(store.sale("order:2"))
     for _ in range(BURST):
-        store.announce(claimed, interval_ms=9_000.0)
+        store.announce(other, interval_ms=9_000.0)
+    claimed = store.claim(store.sale())
     pause = store.announce(claimed, "log_sale 1", interval_ms=9_000.0)
     assert isinstance(pause, Pause)
+    assert pause.seconds > 8
     assert "fs" not in store.row()
     seconds = store.client.time()[0]
     assert float(store.field(claimed.id, "le")) / 1000 - seconds > pause.seconds + 28

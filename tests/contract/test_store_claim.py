@@ -6,7 +6,7 @@ from app.errors import InstanceMismatch, LeaseLost
 from app.store.ledger import Go
 from app.store.records import milliseconds
 from app.store.transmissions import CLAIM_LEASE_MS, Ending, Nothing, Settlement
-from tests.stores import ACCOUNT, MARK, Store, fact
+from tests.stores import ACCOUNT, MARK, Kinds, Store, fact
 
 pytestmark = pytest.mark.server
 
@@ -47,10 +47,28 @@ def test_what_does_not_exist_cannot_be_claimed(store: Store):
     assert store.refused("never.1") == "unknown"
 
 
-def test_a_doubled_wake_up_after_the_end_finds_nothing(store: Store):
+@pytest.mark.parametrize(
+    ("ending", "state"),
+    [
+        (Ending.DELIVERED, "delivered"),
+        (Ending.SKIPPED, "skipped"),
+        (Ending.RETRYING, "retrying"),
+        (Ending.POSTPONED, "retrying"),
+        (Ending.DEAD, "dead"),
+    ],
+)
+def test_a_doubled_wake_up_after_the_end_finds_nothing(store: Store, ending: Ending, state: str):
     tid = store.sale()
-    store.deliver(tid)
-    assert store.refused(tid) == "delivered"
+    store.settle(store.claim(tid), ending, delay_seconds=60)
+    before = store.dump()
+    assert store.refused(tid) == state
+    assert store.dump() == before
+
+
+def test_a_wake_up_of_what_is_held_finds_nothing(store: Store):
+    store.sale()
+    held = store.admit(fact(kind=Kinds.REFUND)) + ".1"
+    assert store.refused(held) == "held"
 
 
 def test_a_stale_wake_up_may_claim_what_is_ready_again(store: Store):

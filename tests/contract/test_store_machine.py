@@ -168,6 +168,7 @@ class Machine(RuleBasedStateMachine):
         self.store.tick()
         for kind in Kinds:
             assert set(self.store.handed(kind)) <= set(self.store.wake_ups(kind))
+            assert len(self.store.wake_ups(kind)) == len(set(self.store.wake_ups(kind)))
 
     @invariant()
     def everything_is_in_its_place(self) -> None:
@@ -191,7 +192,7 @@ def test_whatever_happens_everything_is_in_one_place_and_adds_up(
     three_kinds(monkeypatch)
     monkeypatch.setattr(Machine, "client", fast_valkey.client, raising=False)
     patience: Any = settings(
-        max_examples=60,
+        max_examples=80,
         stateful_step_count=30,
         derandomize=True,
         deadline=None,

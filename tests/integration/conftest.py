@@ -7,6 +7,7 @@ import pytest
 
 from app.services import Services
 from tests.integration.engine import Engine
+from tests.integration.relay import Relay, running_relay
 from tests.servers import Sandbox, Valkey
 
 
@@ -18,3 +19,17 @@ def engine(
     built = Engine(tmp_path, environment, valkey, sandbox, services)
     yield built
     built.close()
+
+
+@pytest.fixture(scope="module")
+def relay(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    shared_valkey: Valkey,
+    shared_sandbox: Sandbox,
+) -> Iterator[Relay]:
+    """One running relay for a module, with the merchant's rules that the module names `RULES`."""
+    directory = tmp_path_factory.mktemp("relay")
+    rules = getattr(request.module, "RULES", "")
+    with running_relay(directory, shared_valkey, shared_sandbox, rules) as found:
+        yield found

@@ -22,6 +22,17 @@ LISTS = {"method": "GET", "path": "/Transactions"}
 SHORT_CLAIM: dict[str, float] = {"app.store.transmissions.CLAIM_LEASE_MS": 1_500}
 SHORT_RECORD: dict[str, float] = {"app.store.ledger.BETWEEN_CALLS_LEASE_MS": 1_500}
 SHORT_CALL: dict[str, float] = {"app.store.ledger.CALL_LEASE_MS": 3_000}
+# All durations of an attempt, shortened in proportion.
+SHORT: dict[str, float] = {
+    **SHORT_CLAIM,
+    **SHORT_RECORD,
+    **SHORT_CALL,
+    "app.delivery.attempt.CALL_SECONDS": 2.5,
+    "app.delivery.attempt.FIRST_LOOK_SECONDS": 1.0,
+    "app.delivery.attempt.QUIET_MS": 4_000,
+    "app.delivery.attempt.BETWEEN_LOOKS_MS": 1_000,
+}
+
 FAULTY = "tests.integration.faulty_app"
 
 

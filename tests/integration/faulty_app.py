@@ -1,7 +1,8 @@
 """The workers' Celery application with a fault in it: `celery -A tests.integration.faulty_app worker`.
 
 TEST_FAULT says where and how this process ends or freezes (see tests.integration.engine.Fault),
-TEST_CONSTANTS which durations of the engine are others. Each strike leaves a file, so that it is counted over restarts.
+TEST_CONSTANTS which durations of the engine are others. Each strike leaves a file, so that it is counted over
+restarts.
 """
 
 import importlib
@@ -14,6 +15,7 @@ from typing import Any
 
 from app.events import Transmission
 from app.ontraport.client import OntraportClient
+from app.store import ledger as ledger_module
 from app.store.ledger import Go, Ledger
 from app.store.transmissions import Transmissions
 from workers.celery_app import app
@@ -82,6 +84,7 @@ def log_sale(
 
 def complete(original: Callable[..., Any], ledger: Ledger, *args: Any, **kwargs: Any) -> Any:
     """Strikes when the order's invoice stands in the ledger."""
+    kwargs.setdefault("lease_ms", ledger_module.BETWEEN_CALLS_LEASE_MS)
     result = original(ledger, *args, **kwargs)
     for key, name, _ in kwargs.get("writes", ()):
         if name == "x:sale":

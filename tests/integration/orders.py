@@ -70,8 +70,8 @@ class Order:
             "description": f"{self.item} of the best kind",
             "quantity": 1.0,
         }
-        line["cost"] = line["total_cost_with_discount"] = _money(amount)
-        order["summary"]["subtotal"] = order["summary"]["total"] = _money(amount)
+        line["cost"] = line["total_cost_with_discount"] = money(amount)
+        order["summary"]["subtotal"] = order["summary"]["total"] = money(amount)
         order["order_id"] = self.id
         order["billing"] |= {"email": self.address, "first_name": self.first_name}
         # The profile would lend its own address to an order that has none.
@@ -81,7 +81,8 @@ class Order:
         return order
 
 
-def _money(amount: float) -> dict[str, Any]:
+def money(amount: float) -> dict[str, Any]:
+    """An amount as UltraCart renders it."""
     return {
         "value": amount, "localized": amount, "localized_formatted": f"{amount:.2f}", "currency_code": "USD",
         "exchange_rate": 1.0,

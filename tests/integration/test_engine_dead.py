@@ -1,32 +1,23 @@
 """Dead letters from end to end: buried with a reason, repaired by the shop, replayed by a person."""
 
 import json
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from app.cli.main import main
 from tests.integration.engine import ACCOUNT, LOG, Engine, arrivals, breaks
 from tests.integration.orders import Order, corrected
-from tests.servers import ROOT, wait_until
+from tests.servers import wait_until
 
 pytestmark = pytest.mark.server
 
 
 def relay(engine: Engine, *arguments: str, code: int = 0) -> Any:
     """What `relay ARGUMENTS --json` says, ending with `code`."""
-    done = subprocess.run(
-        [sys.executable, "-m", "app.cli", *arguments, "--json"],
-        cwd=ROOT,
-        env={**os.environ, **engine.environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == code, done.stderr
+    done = CliRunner().invoke(main, [*arguments, "--json"], env=engine.environment)
+    assert done.exit_code == code, done.output
     return json.loads(done.stdout)
 
 

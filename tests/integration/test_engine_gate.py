@@ -49,13 +49,15 @@ def test_refused_keys_close_the_gate_and_a_probe_opens_it(engine: Engine):
 
 
 def test_a_closed_gate_costs_no_request(engine: Engine):
-    engine.services.gates.close(ACCOUNT, "auth", "closed by the test", 3)
+    engine.services.gates.close(ACCOUNT, "auth", "closed by the test", 600)
     engine.worker()
     orders = [Order() for _ in range(5)]
     engine.admit(*orders)
-    wait_until(lambda: engine.valkey.client.zcard("relay:processes"), what="the worker")
+    seen = wait_until(lambda: engine.valkey.client.zrange("relay:processes", 0, -1, withscores=True))
+    wait_until(lambda: engine.valkey.client.zscore("relay:processes", seen[0][0]) > seen[0][1] + 1_500)
     assert engine.valkey.client.llen("sale") == 0
     assert engine.requests() == 0
+    engine.services.gates.close(ACCOUNT, "auth", "closed by the test", 0)
     engine.delivered(*orders)
 
 

@@ -41,6 +41,7 @@ def test_calls_in_flight_are_finished_and_the_rest_is_left_to_the_next_worker(en
     assert engine.requests(LOG) == 30
 
 
+@pytest.mark.slow
 def test_a_call_that_does_not_end_in_time_is_given_up_as_unknown(engine: Engine):
     """The CRM takes the sale and answers after Heroku's 30 s: the next worker looks before it writes."""
     order = Order()

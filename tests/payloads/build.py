@@ -13,7 +13,7 @@ from typing import Any
 
 from ultracart.model_utils import model_to_dict
 
-from tests.payloads import cases, models
+from tests.payloads import cases, models, order_cases, profile_cases
 
 TARGET = Path(__file__).parent / "ultracart"
 
@@ -44,7 +44,8 @@ def packed(*events: dict[str, Any]) -> str:
 
 def files() -> dict[str, bytes]:
     """Every payload file by its name."""
-    single = {f"{name}__{case}.json": delivery({name: make()}) for (name, case), make in cases.SINGLE.items()}
+    makers = cases.SINGLE | order_cases.SINGLE | profile_cases.SINGLE
+    single = {f"{name}__{case}.json": delivery({name: make()}) for (name, case), make in makers.items()}
     paid, item, customer = cases.paid(), cases.item(), models.customer()
     return single | {
         "delivery__several_kinds.json": delivery(

@@ -143,8 +143,12 @@ def order(number: int, **more: Any) -> Order:
     return Order(**{name: value for name, value in (fields | more).items() if value is not None})
 
 
-def subscription(original_order_id: str) -> OrderAutoOrder:
+def subscription(original_order_id: str, **more: Any) -> OrderAutoOrder:
     """The auto order that an order belongs to."""
-    return OrderAutoOrder(
-        auto_order_oid=77, original_order_id=original_order_id, status="active", enabled=True
-    )
+    fields: dict[str, Any] = {
+        "auto_order_oid": 77,
+        "original_order_id": original_order_id,
+        "status": "active",
+        "enabled": True,
+    }
+    return OrderAutoOrder(**{name: value for name, value in (fields | more).items() if value is not None})

@@ -20,7 +20,7 @@ def told(name, **payload):
 
 def test_the_sale_of_a_paid_order():
     assert facts(payloads.event("order_create__paid"), ACCOUNT) == (
-        Fact(Kind.SALE, ACCOUNT, "order:DEMO-0009104401", DATE_MS, Decimal("39.98"), "USD"),
+        Fact(Kind.SALE, ACCOUNT, "order:DEMO-0009104401", DATE_MS, Decimal("39.98"), "USD", value="3998"),
     )
 
 
@@ -44,7 +44,7 @@ def test_the_sale_of_a_paid_order():
     ],
 )
 def test_a_sale(name, payment):
-    (fact,) = told(name, payment=payment)
+    fact = told(name, payment=payment)[0]
     assert (fact.kind, fact.account, fact.subject) == (Kind.SALE, ACCOUNT, "order:DEMO-1")
 
 
@@ -62,25 +62,26 @@ def test_a_sale(name, payment):
         ("order_payment_failed", {"payment_status": "Capture Failed"}),
         ("customer_update", PROCESSED),
         ("auto_order_rebill", PROCESSED),
+        ("chargeback_create", PROCESSED),
         ("order_of_the_phoenix", PROCESSED),
     ],
 )
 def test_no_sale(name, payment):
-    assert told(name, payment=payment) == ()
+    assert Kind.SALE not in {fact.kind for fact in told(name, payment=payment)}
 
 
 @pytest.mark.parametrize(
-    "name", ["order_create", "order_payment_process", "order_stage_change", "order_update"]
+    "name", ["order_create", "order_payment_process", "order_stage_change", "order_update", "order_refund"]
 )
 def test_without_the_payment_the_worker_has_to_say_what_is_missing(name):
-    assert len(told(name)) == len(told(name, payment=None)) == 1
+    for facts_told in (told(name), told(name, payment=None)):
+        assert [fact.kind for fact in facts_told if fact.kind is Kind.SALE] == [Kind.SALE]
 
 
-@pytest.mark.parametrize(
-    "name", ["order_ship", "order_reject", "order_delete", "order_refund", "fulfillment_hold"]
-)
-def test_other_events_without_the_payment_tell_nothing(name):
-    assert told(name) == ()
+@pytest.mark.parametrize("name", ["order_ship", "order_reject", "order_delete"])
+def test_other_events_without_the_payment_tell_of_no_sale(name):
+    assert Kind.SALE not in {fact.kind for fact in told(name)}
+    assert told("fulfillment_hold") == ()
 
 
 @pytest.mark.parametrize(

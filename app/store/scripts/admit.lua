@@ -181,12 +181,18 @@ end
 local RULES = {
   once = function(fact, tid, eid, known, total, version)
     local changed = total and fact.value ~= '' and fact.value ~= total
+    local newer = tonumber(fact.version) > tonumber(version or '0')
+    local state = known and redis.call('HGET', 't:' .. known, 'st')
+    -- What is on its way may be in the CRM with the old total: the new one is told behind it.
+    if changed and newer and (state == 'running' or row_of(fact.row).fields.fs) then
+      create(fact, tid, eid)
+      return true
+    end
     if known and replace(fact, known, eid) then
       remember(fact)
       return true
     end
-    if known and not (changed and tonumber(fact.version) > tonumber(version)) then return false end
-    if known and WAITING[redis.call('HGET', 't:' .. known, 'st')] then return false end
+    if known and (WAITING[state] or not (changed and newer)) then return false end
     create(fact, tid, eid)
     return true
   end,

@@ -1,0 +1,1 @@
+"""The checks of `relay doctor`, one system a module."""

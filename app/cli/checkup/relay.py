@@ -1,0 +1,71 @@
+"""`relay doctor` on the relay itself: mode, workers against the rate, address, pixel; for app.cli only."""
+
+import math
+from collections.abc import Iterator
+
+import requests
+
+from app.cli.checkup.check import Check, ok, warn, wrong
+from app.settings import Merchant, Settings
+
+# What ONTRAPORT takes when it is busy; a single quick answer promises nothing.
+LEAST_SECONDS = 1.0
+REACH_SECONDS = 10
+
+
+def check_settings(settings: Settings) -> Iterator[Check]:
+    """Which mode, whom it serves, and how the pixel is set."""
+    if settings.sandbox:
+        yield ok("settings", "sandbox mode: nothing leaves this machine")
+    else:
+        yield ok("settings", f"merchants: {', '.join(settings.merchants)}")
+    for merchant in settings.merchants.values():
+        yield from _pixel(merchant)
+
+
+def check_workers(settings: Settings, latency_seconds: float) -> Check:
+    """Whether the threads of all workers can use the accounts' rates at this latency."""
+    slots = settings.worker_processes * settings.worker_threads
+    rate = sum(merchant.ontraport.rate_per_minute for merchant in settings.merchants.values())
+    needed = math.ceil(rate / 60 * max(latency_seconds, LEAST_SECONDS))
+    told = f"{slots} threads for {rate} requests a minute; {needed} use them up"
+    if slots < needed:
+        return warn("workers", told, f"Raise WORKER_THREADS or WORKER_PROCESSES: {needed} threads are needed")
+    return ok("workers", told)
+
+
+def check_address(settings: Settings) -> Check:
+    """Whether the address that UltraCart is given leads here, with a valid certificate."""
+    about, url = "public address", settings.relay_public_url
+    if settings.sandbox:
+        return ok(about, "not needed in sandbox mode")
+    if not url:
+        return warn(
+            about, "RELAY_PUBLIC_URL is not set", "Set it, so that `relay setup` can register the webhook"
+        )
+    try:
+        status = requests.get(f"{url}/livez", timeout=REACH_SECONDS, allow_redirects=False).status_code
+    except requests.exceptions.SSLError:
+        return wrong(about, f"{url}: its certificate is not valid", "UltraCart delivers to valid https only")
+    except requests.RequestException as error:
+        return wrong(
+            about, f"{url} does not answer ({type(error).__name__})", "Start `relay web`, or correct it"
+        )
+    if status != 200:
+        return wrong(
+            about, f"{url}/livez answers {status}, not 200", "Something else answers at this address"
+        )
+    return ok(about, f"{url} answers")
+
+
+def _pixel(merchant: Merchant) -> Iterator[Check]:
+    if merchant.method == "api":
+        return
+    about, themes = f"{merchant.id} pixel", merchant.pixel.themes
+    if not themes:
+        advice = (
+            f"Add [merchants.{merchant.id}.pixel.themes] to RELAY_CONFIG, then print it with `relay pixel`"
+        )
+        yield wrong(about, f"ONTRAPORT_METHOD is {merchant.method}, but no theme has a host", advice)
+    else:
+        yield ok(about, f"{merchant.method} for {', '.join(themes)}")

@@ -1,0 +1,96 @@
+"""`relay doctor` on one UltraCart shop: key, webhook, polls, catalogue and mapping; for app.cli only."""
+
+from collections.abc import Iterator
+
+from app.cli.checkup.check import Check, failed, ok, warn, wrong
+from app.cli.mapping_report import findings, mapping_of
+from app.cli.setup import shop_webhooks, wanted_webhook
+from app.errors import DeliveryFailure, Postponed, SettingsError
+from app.services import Services
+from app.settings import Merchant
+from app.ultracart.webhooks import Webhook, differences, find_webhook, lacking
+
+
+def check_ultracart(services: Services, merchant: Merchant) -> Iterator[Check]:
+    """Everything about the shop; without a key only what the relay itself knows."""
+    if merchant.ultracart_key:
+        yield from _webhook(services, merchant)
+        yield from _polls(services, merchant)
+    else:
+        advice = (
+            "Set ULTRACART_SIMPLE_KEY: items and affiliates are polled, and missing orders fetched, with it"
+        )
+        yield warn(f"{merchant.id} UltraCart key", "not set", advice)
+    yield _mapping(services, merchant)
+
+
+def _webhook(services: Services, merchant: Merchant) -> Iterator[Check]:
+    about = f"{merchant.id} webhook"
+    try:
+        wanted = wanted_webhook(services, merchant)
+        known = find_webhook(shop_webhooks(services, merchant), wanted.url)
+    except SettingsError as error:
+        yield warn(about, "cannot be looked for", str(error))
+        return
+    except (DeliveryFailure, Postponed) as failure:
+        yield failed(f"{merchant.id} UltraCart key", failure)
+        return
+    yield ok(f"{merchant.id} UltraCart key", "webhooks may be read")
+    if known is None:
+        yield wrong(about, f"not registered for {wanted.url}", "Run `relay setup`")
+        return
+    yield from _registered(about, known, differences(wanted, known))
+
+
+def _registered(about: str, known: Webhook, found: list[str]) -> Iterator[Check]:
+    failures, pending = _count(known, "consecutive_failures"), _count(known, "pending")
+    if known.get("disabled"):
+        yield wrong(
+            about, "disabled by UltraCart or a person", "Run `relay setup`, then look for missed orders"
+        )
+    for lack in lacking(known):
+        yield wrong(about, lack, "Run `relay setup`")
+    if found:
+        yield warn(about, f"differs: {'; '.join(found)}", "Run `relay setup`")
+    if failures:
+        text = f"the last {failures} deliveries failed, next try {known.get('next_retry_after') or 'unknown'}"
+        yield wrong(about, text, "Look at the webhook's log in UltraCart")
+    if pending:
+        yield warn(about, f"{pending} events wait in UltraCart", "They come when deliveries succeed again")
+    if not (found or failures or pending or known.get("disabled")):
+        yield ok(about, "registered, enabled, and nothing waits")
+
+
+def _polls(services: Services, merchant: Merchant) -> Iterator[Check]:
+    reports = services.polling.reports(merchant.id)
+    for poll in ("items", "affiliates"):
+        about, report = f"{merchant.id} poll of {poll}", reports.get(poll)
+        if report is None:
+            yield warn(
+                about, "has not run yet", "`relay items` and `relay beat` have to run, or `relay poll`"
+            )
+        elif report["ending"] == "failed":
+            yield wrong(about, report["reason"], "Check ULTRACART_SIMPLE_KEY and its permissions")
+        else:
+            yield ok(about, f"{report['ending']} at {report['ended_at'][:19]} UTC, {report['seen']} seen")
+
+
+def _mapping(services: Services, merchant: Merchant) -> Check:
+    about = f"{merchant.id} mapping"
+    mapping = mapping_of(services, merchant)
+    found = findings(mapping, services.catalogue.read(merchant.id))
+    conflicts = [f"{', '.join(one.items)}: {one.text}" for one in found if one.wrong]
+    if conflicts:
+        return wrong(
+            about, "; ".join(conflicts), "Correct it with `relay map set`; `relay map report` has it all"
+        )
+    unmapped = sum(one.kind == "unmapped" for one in found)
+    if unmapped:
+        text = f"{unmapped} of {len(mapping)} items have no entry: their products are called as the items are"
+        return ok(about, text)
+    return ok(about, f"{len(mapping)} items")
+
+
+def _count(webhook: Webhook, name: str) -> int:
+    found = webhook.get(name)
+    return int(found) if isinstance(found, int | float) and not isinstance(found, bool) else 0

@@ -1,0 +1,71 @@
+"""Admission's own connections: the library's, without what it does around a command. For app.store only."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from hashlib import sha1
+from typing import Any
+
+import redis
+
+# A connection that lay still for longer is looked at before it is used: the server may have closed it.
+STILL_SECONDS = 0.1
+
+
+class Wire:
+    """Runs one script on connections that a thread has to itself while it waits. Safe to share.
+
+    redis-py connects, authenticates, encrypts, selects, packs and parses. Its pool, retries and metrics
+    around each command are left out: they cost more than the command. Nothing is tried again.
+    """
+
+    def __init__(self, client: redis.Redis, script: str) -> None:
+        pool = client.connection_pool
+        self._make: Callable[[], Any] = partial(pool.connection_class, **pool.connection_kwargs)
+        self._script = script
+        self._sha = sha1(script.encode(), usedforsecurity=False).hexdigest().encode()
+        self._idle: deque[tuple[Any, float]] = deque()
+
+    def run(self, arguments: tuple[str | bytes | int, ...], deadline: float) -> Any:
+        """The script's answer, by `deadline` on the monotonic clock; raises redis.RedisError or OSError.
+
+        After any error but the script's own it is unknown whether it ran, and the connection is closed.
+        """
+        connection = self._take()
+        try:
+            answer = self._ask(connection, deadline, b"EVALSHA", self._sha, 0, *arguments)
+        except redis.exceptions.NoScriptError:
+            self._ask(connection, deadline, b"SCRIPT", b"LOAD", self._script)
+            answer = self._ask(connection, deadline, b"EVALSHA", self._sha, 0, *arguments)
+        except redis.ResponseError:
+            self._idle.append((connection, time.monotonic()))
+            raise
+        self._idle.append((connection, time.monotonic()))
+        return answer
+
+    def _take(self) -> Any:
+        while self._idle:
+            connection, used = self._idle.pop()
+            if time.monotonic() - used < STILL_SECONDS or _is_quiet(connection):
+                return connection
+            connection.disconnect()
+        return self._make()
+
+    @staticmethod
+    def _ask(connection: Any, deadline: float, *command: str | bytes | int) -> Any:
+        """One command and its answer. The library closes the connection when either breaks."""
+        connection.send_packed_command(connection.pack_command(*command), check_health=False)
+        seconds = deadline - time.monotonic()
+        if seconds <= 0:
+            connection.disconnect()
+            raise redis.TimeoutError("no time left to wait for the answer")
+        return connection.read_response(timeout=seconds)
+
+
+def _is_quiet(connection: Any) -> bool:
+    """Whether it is open with nothing to read: what would come now is no answer to us."""
+    try:
+        return not connection.can_read(0)
+    except (redis.RedisError, OSError):
+        return False
