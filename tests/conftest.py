@@ -3,12 +3,17 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from pytest_socket import socket_allow_hosts
 
 from app.services import Services, build_services
 from app.settings import Settings, load_settings
 from tests.servers import Sandbox, Valkey
+
+# The same examples every time, and no verdict by the clock: a busy machine is no defect.
+hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("steady")
 
 
 @pytest.fixture(autouse=True)

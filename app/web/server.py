@@ -17,7 +17,7 @@ from app.logs import stdlib_config
 from app.settings import Settings, load_settings
 from app.web.lifetime import ANNOUNCEMENT
 
-THREADS = 4
+THREADS = 16
 NOTICE_SECONDS = 2.0
 KILL_SECONDS = 20
 

@@ -1,4 +1,4 @@
-"""The receipt's script in a real browser: what it asks ONTRAPORT for once the shop has filled in the values."""
+"""The receipt's script in a real browser: what it asks ONTRAPORT for once the shop has filled it in."""
 
 import html
 import os

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.integration.engine import ACCOUNT, Engine, breaks
+from tests.integration.engine import ACCOUNT, LOG, UPSERT, Engine, breaks
 from tests.integration.orders import Order, delivery
 from tests.servers import Sandbox, wait_until
 
@@ -59,6 +59,23 @@ def test_a_closed_gate_costs_no_request(engine: Engine):
     assert engine.requests() == 0
     engine.services.gates.close(ACCOUNT, "auth", "closed by the test", 0)
     engine.delivered(*orders)
+
+
+def test_a_gate_that_closes_between_two_steps_holds_the_next_one_back(engine: Engine):
+    order = Order()
+    engine.sandbox.faults({"match": {"path": UPSERT.split()[1]}, "do": {"kind": "latency", "seconds": 1.5}})
+    engine.worker()
+    engine.admit(order)
+    wait_until(lambda: engine.requests(UPSERT) == 1, what="the first step")
+    engine.services.gates.close(ACCOUNT, "auth", "closed by the test", 600)
+    wait_until(
+        lambda: engine.transmission(order)["st"] in ("retrying", "ready"), what="the end of the attempt"
+    )
+    assert (engine.requests(UPSERT), engine.requests(LOG)) == (1, 0)
+    assert engine.transmission(order)["n"] == "0"
+    engine.services.gates.open(ACCOUNT)
+    engine.delivered(order)
+    assert (engine.requests(UPSERT), engine.requests(LOG)) == (1, 1)
 
 
 def test_a_throttled_account_waits_until_the_reset_that_the_crm_names(engine: Engine):

@@ -1,5 +1,7 @@
 """What was polled, all the way into ONTRAPORT: items as products, affiliates as contacts."""
 
+from functools import partial
+
 import pytest
 
 from app.services import utc_now
@@ -44,7 +46,7 @@ def test_affiliates_become_contacts_each_time_they_change(engine):
     for number, status in enumerate(("Active", "Inactive", "Active"), 1):
         shop.fill(affiliates=[affiliate(1, status=status)])
         poll_affiliates(services, merchant)
-        wait_until(lambda n=number: settled(engine, "affiliate_signup", n), 30, f"{status} affiliate")
+        wait_until(partial(settled, engine, "affiliate_signup", number), 30, f"{status} affiliate")
         ledger = engine.sandbox.ledger()
         (contact,) = ledger["contacts"]
         told = {name: contact["fields"].get(key) for key, name in ledger["custom_fields"].items()}

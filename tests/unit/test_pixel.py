@@ -18,7 +18,7 @@ from app.ontraport.pixel import (
     sale_of,
     sale_url,
 )
-from app.relay.sales import plan_sale
+from app.relay.sales import SalePlan, plan_sale
 from app.settings import MappingRules, Pixel, load_settings
 from app.settings_pixel import PARAMETERS, read_pixel
 from app.ultracart.schemas import load_order
@@ -43,6 +43,7 @@ ORDER = {
 
 def sale() -> PixelSale:
     plan = plan_sale("order_create", ORDER, MappingRules(), None)
+    assert isinstance(plan, SalePlan)
     return sale_of(load_order(ORDER), plan)
 
 
@@ -168,3 +169,14 @@ def test_method_and_themes_come_from_the_settings(tmp_path):
     assert merchants["B"].method == "pixel"
     with pytest.raises(SettingsError, match="ONTRAPORT_METHOD"):
         load_settings({"ONTRAPORT_METHOD": "magic"}, tmp_path / ".env")
+
+
+def test_the_example_shows_the_pixel(tmp_path):
+    secrets = {f"{shop}_{name}": "x" for shop in ("DEMO", "ACME") for name in (
+        "WEBHOOK_PASSWORD", "ULTRACART_KEY", "ONTRAPORT_APP_ID", "ONTRAPORT_API_KEY",
+    )}  # fmt: skip
+    merchants = load_settings({"RELAY_CONFIG": "relay.example.toml", **secrets}, tmp_path / ".env").merchants
+    acme = merchants["ACME"]
+    assert (acme.method, merchants["DEMO"].method) == ("both", "api")
+    assert acme.pixel.themes == {"default": "acme.ontraport.com", "wholesale": "acme-wholesale.ontraport.com"}
+    assert "tax_county" not in acme.pixel.parameters

@@ -181,7 +181,8 @@ end
 local RULES = {
   once = function(fact, tid, eid, known, total, version)
     local changed = total and fact.value ~= '' and fact.value ~= total
-    local newer = tonumber(fact.version) > tonumber(version or '0')
+    -- Orders have no stamp of their last edit: on a tie the later arrival is the newer one.
+    local newer = tonumber(fact.version) >= tonumber(version or '0')
     local state = known and redis.call('HGET', 't:' .. known, 'st')
     -- What is on its way may be in the CRM with the old total: the new one is told behind it.
     if changed and newer and (state == 'running' or row_of(fact.row).fields.fs) then
@@ -211,10 +212,12 @@ local RULES = {
   end,
   state = function(fact, tid, eid, known, content, version)
     if content == fact.value then return false end
-    if tonumber(fact.version) < tonumber(version or '0') then
+    -- Without a stamp of its own (0), order of arrival decides.
+    if fact.version ~= '0' and tonumber(fact.version) < tonumber(version or '0') then
       add('n:events', 'stale', 1)
       return false
     end
+    if fact.version == '0' then fact.version = version or '0' end
     if known then supersede(fact, known) end
     create(fact, tid, eid)
     return true

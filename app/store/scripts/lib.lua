@@ -76,7 +76,7 @@ local function advance(row, account)
   if not line then return end
   local kept, members, blocked, going = {}, {}, {}, false
   for tid in string.gmatch(line, '%S+') do
-    local t = redis.call('HMGET', 't:' .. tid, 'st', 'k', 'c')
+    local t = redis.call('HMGET', 't:' .. tid, 'st', 'k', 'c', 'f')
     if GOING[t[1]] then going = true end
     if GOING[t[1]] or t[1] == 'dead' or t[1] == 'held' then
       kept[#kept + 1] = tid
@@ -85,7 +85,8 @@ local function advance(row, account)
   end
   for n, t in ipairs(members) do
     local state, kind = t[1], t[2]
-    if state == 'dead' then
+    -- A sale that stands with another total holds back nothing: its refund finds it.
+    if state == 'dead' and t[4] ~= 'changed' then
       for _, name in ipairs(BLOCKS[kind] or {}) do blocked[name] = true end
     elseif state == 'held' and not going and not blocked[kind] then
       make_ready(kept[n], account, kind, 'held', t[3])
