@@ -120,6 +120,7 @@ class FakeOntraport:
     listed: list[LoggedTransaction] = field(default_factory=list)
     sent: list[tuple[str, Any]] = field(default_factory=list)
     endings: dict[str, list[Any]] = field(default_factory=dict)
+    contact_of_email: str | None = "7"
 
     def names(self) -> list[str]:
         """The calls that were made, by name."""
@@ -135,6 +136,11 @@ class FakeOntraport:
     def upsert_contact(self, body: Mapping[str, Any], call: Any) -> str:
         """Contact 7, unless told otherwise."""
         return str(self._end("upsert_contact", body, "7"))
+
+    def find_contact(self, email: str, call: Any) -> str | None:
+        """The contact that the e-mail belongs to now."""
+        self._end("find_contact", email, None)
+        return self.contact_of_email
 
     def update_contact(self, contact_id: str, fields: Mapping[str, Any], call: Any) -> None:
         """Done."""

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.cli.store import open_services
-from app.errors import SettingsError
+from app.errors import FailureClass, SettingsError
 from app.services import Services
 from app.store.dead_letters import DeadLetter
 
@@ -74,7 +74,9 @@ def show(transmission_id: str, as_json: bool) -> None:
 
 @dead.command()
 @click.argument("transmission_ids", metavar="ID...", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="Every dead letter.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Every dead letter but those whose write is in doubt."
+)
 @_JSON
 def replay(transmission_ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
     """Send dead letters again, as the same transmissions: what was done already is not done twice."""
@@ -82,7 +84,10 @@ def replay(transmission_ids: tuple[str, ...], everything: bool, as_json: bool) -
     if everything:
         accounts = _accounts(services)
         transmission_ids = tuple(
-            one.id for name in accounts for one in services.dead_letters.list(name, 100_000)
+            one.id
+            for name in accounts
+            for one in services.dead_letters.list(name, 100_000)
+            if one.failure != FailureClass.UNKNOWN
         )
     if not transmission_ids and not everything:
         raise click.UsageError("name the dead letters, or say --all")

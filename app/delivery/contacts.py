@@ -47,15 +47,13 @@ def email_hash(email: str) -> str:
 def write_contact(attempt: Attempt, plan: ContactPlan) -> Contact:
     """Brings the contact up to date and keeps the lease on it until the attempt ends.
 
-    A field group goes out when it differs from what was written last and is not older. A known customer
-    whose e-mail changed keeps the contact. Raises Postponed while another transmission writes this contact.
+    A field group goes out when it differs from what was written last and is not older. A customer of the
+    shop whose e-mail changed keeps the contact. Raises Postponed while another transmission writes this one.
     """
     known = _find(attempt, plan)
-    contact = None
-    if not known.renamed and not known.fields.get("id"):
-        contact = _change_address(attempt, plan, known)
-    contact = contact or _write(attempt, plan, known)
-    _remember_customer(attempt, plan, contact)
+    customer = _customer(attempt, plan) if plan.customer_id else {}
+    contact = _move(attempt, plan, known, customer) or _write(attempt, plan, known)
+    _remember_customer(attempt, plan, contact, customer)
     return contact
 
 
@@ -75,9 +73,7 @@ def forget_contact(attempt: Attempt, contact: Contact) -> None:
     """The CRM no longer knows the id (merged or deleted): the next upsert finds the right one."""
     forgotten: list[Write] = [(contact.row, "id", "")]
     forgotten += [
-        (contact.row, name, "")
-        for name in contact.fields
-        if name.startswith("h:") or name in ("lref", "customer")
+        (contact.row, name, "") for name in contact.fields if name.startswith("h:") or name == "lref"
     ]
     attempt.complete(forgotten)
 
@@ -129,24 +125,32 @@ def _write(attempt: Attempt, plan: ContactPlan, known: _Known) -> Contact:
     return Contact(row, fields, contact_id, stale)
 
 
-def _change_address(attempt: Attempt, plan: ContactPlan, unknown: _Known) -> Contact | None:
-    """An address that was never met, of a customer who is known by another; None when it is not so."""
-    if not plan.customer_id:
+def _customer(attempt: Attempt, plan: ContactPlan) -> Mapping[str, str]:
+    """What is known of the customer: the contact, its address (as a hash), when the profile told of it."""
+    return attempt.services.ledger.read(_customer_row(attempt, plan))
+
+
+def _move(attempt: Attempt, plan: ContactPlan, known: _Known, customer: Mapping[str, str]) -> Contact | None:
+    """A customer who is known by another address; None when it is not so.
+
+    An order changes no address unless the profile has told of one: people buy under more than one.
+    """
+    address, told_at = customer.get("x:address", ""), customer.get("x:profile_at", "")
+    if not address or not (told_at or _is_profile(attempt, plan)):
         return None
-    account = attempt.transmission.account
-    customer = attempt.services.ledger.read(_customer_row(attempt, plan))
-    contact_id, address = customer.get("x:contact"), customer.get("x:address", "")
-    if not contact_id or not address or Ledger.contact_row(account, address) == unknown.row:
+    before = _Known(Ledger.contact_row(attempt.transmission.account, address), known.fields, renamed=True)
+    own_row = Ledger.contact_row(attempt.transmission.account, email_hash(plan.email))
+    if own_row == before.row or (known.row != before.row and known.fields.get("id")):
         return None
-    before = _Known(Ledger.contact_row(account, address), {}, renamed=True)
-    before = replace(before, fields=attempt.acquire(before.row, "this contact"))
-    if before.fields.get("id") != contact_id or before.fields.get("to"):
+    if known.row != before.row:
+        before = replace(before, fields=attempt.acquire(before.row, "this contact"))
+    if before.fields.get("id") != customer["x:contact"] or before.fields.get("to"):
         return None
-    if plan.version < int(customer.get("x:address_at") or 0):
+    if plan.version < int(told_at or 0):
         # An old order tells of an address that the customer has given up since.
-        attempt.note([(unknown.row, "to", address)])
+        attempt.note([(own_row, "to", address)])
         return _write(attempt, plan, before)
-    return _rename(attempt, plan, before, unknown.row)
+    return _rename(attempt, plan, before, own_row)
 
 
 def _rename(attempt: Attempt, plan: ContactPlan, before: _Known, row: str) -> Contact | None:
@@ -163,36 +167,35 @@ def _rename(attempt: Attempt, plan: ContactPlan, before: _Known, row: str) -> Co
             raise
         forget_contact(attempt, Contact(before.row, before.fields, before.fields["id"]))
         return None
-    kept = {name: value for name, value in before.fields.items() if name not in ("lk", "to", "customer")}
-    writes: list[Write] = [(row, name, value) for name, value in kept.items()]
-    writes += [*_writes(row, kept["id"], plan, groups), (row, "to", ""), (before.row, "to", _address(row))]
-    attempt.complete(writes)
+    kept = {name: value for name, value in before.fields.items() if name not in ("lk", "to")}
+    address = row.rpartition(":")[2]
+    moved: list[Write] = [(row, "to", ""), (before.row, "to", address)]
+    moved += [(row, name, value) for name, value in kept.items()]
+    known_by: Write = (_customer_row(attempt, plan), "x:address", address)
+    attempt.complete([*moved, known_by, *_writes(row, kept["id"], plan, groups)])
     return Contact(row, kept, kept["id"], _stale(plan, before.fields))
 
 
-def _remember_customer(attempt: Attempt, plan: ContactPlan, contact: Contact) -> None:
-    """Which contact a customer of the shop is, and under which address: a changed e-mail is known by that."""
-    mark = f"{plan.customer_id} {contact.id}"
-    if not plan.customer_id or contact.fields.get("customer") == mark:
+def _remember_customer(
+    attempt: Attempt, plan: ContactPlan, contact: Contact, customer: Mapping[str, str]
+) -> None:
+    """Which contact a customer of the shop is, and under which address; what the profile told goes first."""
+    if not plan.customer_id or (customer.get("x:profile_at") and not _is_profile(attempt, plan)):
         return
     row = _customer_row(attempt, plan)
-    attempt.note(
-        [
-            (contact.row, "customer", mark),
-            (row, "x:contact", contact.id),
-            (row, "x:address", _address(contact.row)),
-            (row, "x:address_at", plan.version),
-        ]
-    )
+    told = {"x:contact": contact.id, "x:address": contact.row.rpartition(":")[2]}
+    if _is_profile(attempt, plan):
+        told["x:profile_at"] = str(plan.version)
+    attempt.note([(row, name, value) for name, value in told.items() if customer.get(name) != value])
+
+
+def _is_profile(attempt: Attempt, plan: ContactPlan) -> bool:
+    """Whether the transmission is about the customer itself, and not about one of its orders."""
+    return attempt.row == _customer_row(attempt, plan)
 
 
 def _customer_row(attempt: Attempt, plan: ContactPlan) -> str:
     return Ledger.row(attempt.transmission.account, f"customer:{plan.customer_id}")
-
-
-def _address(row: str) -> str:
-    """The hash of the address in a contact row's key."""
-    return row.rpartition(":")[2]
 
 
 def _only(plan: ContactPlan, groups: Collection[str]) -> ContactPlan:

@@ -1,7 +1,7 @@
 """Logging a sale exactly once, on a CRM that has no idempotency: announce, send, and look when in doubt."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from app.delivery.attempt import Attempt
@@ -54,11 +54,12 @@ def log_sale(attempt: Attempt, plan: SalePlan, contact: Contact, products: Mappi
     adopted: dict[str, Sent] = {}
 
     def look(announced: str) -> str | None:
-        earlier = Sent.read(announced)
-        invoice = look_up(attempt, plan.order_id, earlier, contact)
-        if invoice:
-            adopted[invoice] = earlier
-        return invoice
+        for place in _places(attempt, plan, Sent.read(announced)):
+            invoice = look_up(attempt, plan.order_id, place, contact)
+            if invoice:
+                adopted[invoice] = place
+                return invoice
+        return None
 
     return attempt.once(
         attempt.row,
@@ -71,6 +72,15 @@ def log_sale(attempt: Attempt, plan: SalePlan, contact: Contact, products: Mappi
     )
 
 
+def _places(attempt: Attempt, plan: SalePlan, announced: Sent) -> Iterator[Sent]:
+    """Where a sale in doubt may be: at its contact, and at the one that its e-mail belongs to after a merge."""
+    yield announced
+    client = attempt.services.ontraport[attempt.transmission.account]
+    current = attempt.call(lambda call: client.find_contact(plan.contact.email, call))
+    if current is not None and current != announced.contact_id:
+        yield replace(announced, contact_id=current)
+
+
 def older_than_ledger(attempt: Attempt, plan: SalePlan) -> bool:
     """True when this order may have been logged before our ledger began: the CRM is asked first."""
     born = attempt.services.born
@@ -80,7 +90,8 @@ def older_than_ledger(attempt: Attempt, plan: SalePlan) -> bool:
 def look_up(attempt: Attempt, order_id: str, sent: Sent, contact: Contact) -> str | None:
     """The invoice id of this order's sale in the CRM, verified, or None.
 
-    Raises DeliveryFailure for a person when the CRM holds this order's id with another total and time.
+    Raises DeliveryFailure for a person when the CRM holds this order's id with another total and time; sent
+    again by a person, that one is taken.
     """
     owned = set(contact.fields.get("inv", "").split())
     for row in transactions(attempt, sent.contact_id):
@@ -90,10 +101,12 @@ def look_up(attempt: Attempt, order_id: str, sent: Sent, contact: Contact) -> st
             attempt.services.lookups.prove(attempt.transmission.account)
             return row.id
         if row.external_order_id == order_id:
+            if attempt.transmission.replayed_ms:
+                return row.id
             raise DeliveryFailure(
                 FailureClass.UNKNOWN,
                 f"ONTRAPORT holds a sale of order {order_id} (invoice {row.id}) with another total and time",
-                hint="Compare both, then say `relay dead replay` or leave it",
+                hint="Compare both; `relay dead replay` takes that one as this order's sale",
                 person=True,
             )
     return None

@@ -15,6 +15,7 @@ class ContactPlan:
     """A contact to be written: `groups` of ONTRAPORT fields that change together, none of them empty.
 
     `version` is the age of what the fields were taken from, in milliseconds since 1970 UTC (0: unknown).
+    `customer_id` is the shop's profile whose own address `email` is, or empty.
     """
 
     email: str
@@ -30,12 +31,14 @@ class ContactPlan:
 
 def plan_contact(order: Order, version: int) -> ContactPlan:
     """The order's customer; raises DeliveryFailure(MAPPING) without a usable e-mail address."""
-    profile = order.customer_profile
+    profile, email = order.customer_profile, _email(order)
+    # Who buys under another address than the profile's is not known by it.
+    is_own = profile is not None and (profile.email or "").strip().lower() == email
     return ContactPlan(
-        email=_email(order),
+        email=email,
         groups=contact_groups(order.billing) if order.billing else {},
         version=version,
-        customer_id=(profile.customer_profile_oid or "") if profile else "",
+        customer_id=(profile.customer_profile_oid or "") if profile and is_own else "",
     )
 
 

@@ -33,7 +33,7 @@ def tells_of_a_sale(event_name: str, payload: Mapping[str, Any]) -> bool:
     payment = payload.get("payment")
     if payment is None:
         return event_name in _MAY_TELL_OF_A_SALE
-    if event_name == PAID_BY_NAME or not isinstance(payment, Mapping):
+    if event_name == PAID_BY_NAME or not isinstance(payment, dict):
         return True
     return bool(payment.get("payment_dts")) or str(payment.get("payment_status")).casefold() == PAID
 
@@ -42,7 +42,7 @@ def freshness(order: Mapping[str, Any]) -> int:
     """The latest of an order's own date stamps, in milliseconds; 0 when it has none."""
     payment = order.get("payment")
     found = [order.get("creation_dts"), order.get("refund_dts"), order.get("reject_dts")]
-    if isinstance(payment, Mapping):
+    if isinstance(payment, dict):
         found.append(payment.get("payment_dts"))
     found += [entry.get("transition_dts") for entry in raw.elements(order, "current_stage_histories")]
     return raw.latest(found)
@@ -60,7 +60,7 @@ def _order(event: Event, account: str) -> tuple[Fact, ...]:
         content = contents.order_status_content(event.name, order)
         found.append(_state(Kind.ORDER_STATUS, account, subject, fresh, content))
     auto_order = order.get("auto_order")
-    if isinstance(auto_order, Mapping) and raw.key(auto_order.get("auto_order_oid")):
+    if isinstance(auto_order, dict) and raw.key(auto_order.get("auto_order_oid")):
         found.append(_auto_order_status(event.name, auto_order, account))
     return tuple(found)
 
@@ -86,7 +86,7 @@ def _refunded(event_name: str, order: Mapping[str, Any], sold: bool) -> int | No
     Where money came back it had been paid, whatever the payment says; the worker tells what is missing.
     """
     payment = order.get("payment")
-    paid = event_name == REFUND if payment is None else sold and isinstance(payment, Mapping)
+    paid = event_name == REFUND if payment is None else sold and isinstance(payment, dict)
     return refunded_cents(event_name, order) if paid or (told_refund(order) or 0) > 0 else None
 
 
@@ -110,8 +110,8 @@ def _money(cents: int | None) -> Decimal:
 def _currency(order: Mapping[str, Any]) -> str:
     """The base currency, where the order's total says which one that is."""
     summary = order.get("summary")
-    total = summary.get("total") if isinstance(summary, Mapping) else None
-    if not isinstance(total, Mapping) or total.get("localized") not in (None, total.get("value")):
+    total = summary.get("total") if isinstance(summary, dict) else None
+    if not isinstance(total, dict) or total.get("localized") not in (None, total.get("value")):
         return ""
     code = total.get("currency_code")
     return code if isinstance(code, str) else ""
@@ -156,7 +156,7 @@ def _affiliate(event: Event, account: str) -> tuple[Fact, ...]:
 def _chargeback(event: Event, account: str) -> tuple[Fact, ...]:
     """A disputed payment takes back all of its order."""
     payload, order = event.payload, event.payload.get("order")
-    order = order if isinstance(order, Mapping) else {}
+    order = order if isinstance(order, dict) else {}
     subject = f"order:{raw.key(payload.get('order_id')) or raw.key(order.get('order_id'))}"
     total = raw.money_cents(order.get("summary"), "total") or UNTOLD
     version = max(freshness(order), raw.latest([payload.get("chargeback_dts")]))

@@ -35,8 +35,8 @@ def whole_cents(value: Any) -> int | None:
 
 def money_cents(holder: Any, name: str) -> int | None:
     """`{name: {"value": 5}}` in cents of the base currency."""
-    money = holder.get(name) if isinstance(holder, Mapping) else None
-    return whole_cents(money.get("value")) if isinstance(money, Mapping) else None
+    money = holder.get(name) if isinstance(holder, dict) else None
+    return whole_cents(money.get("value")) if isinstance(money, dict) else None
 
 
 def latest(stamps: Iterable[Any]) -> int:
@@ -56,7 +56,7 @@ def _milliseconds(stamp: str) -> int:
 def elements(holder: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     """The objects of a list; empty when there is no list."""
     found = holder.get(name)
-    return [one for one in found if isinstance(one, Mapping)] if type(found) is list else []
+    return [one for one in found if isinstance(one, dict)] if type(found) is list else []
 
 
 def key(value: Any) -> str:

@@ -40,7 +40,7 @@ def cause_of(event_name: str, order: Mapping[str, Any]) -> Cause | None:
 def payment_status(order: Mapping[str, Any]) -> str:
     """The payment's status in small letters; "" when it is not told."""
     payment = order.get("payment")
-    return _word(payment.get("payment_status")) if isinstance(payment, Mapping) else ""
+    return _word(payment.get("payment_status")) if isinstance(payment, dict) else ""
 
 
 def told_refund(order: Mapping[str, Any]) -> int | None:

@@ -12,7 +12,7 @@ import pytest
 from app.events import Kind
 from app.policies import POLICIES
 from app.queue import POLLING_QUEUE, WORKER_QUEUES, envelopes, make_celery, task_name
-from tasks.registry import HANDLERS, register
+from tasks.registry import HANDLERS, register, register_polls
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CODE = ("app", "tasks", "workers")
@@ -159,6 +159,12 @@ class TestKinds:
         ours = {found for found in app.tasks if not found.startswith("celery.")}
         assert ours == {task_name(kind) for kind in Kind} == {f"tasks.{kind}" for kind in Kind}
         assert set(envelopes()) == set(Kind)
+
+    def test_polls_have_tasks_of_their_own_which_are_no_kinds(self):
+        app = make_celery("memory://")
+        register_polls(app, lambda: pytest.fail("nothing is built to register"))
+        ours = {found for found in app.tasks if not found.startswith("celery.")}
+        assert ours == {"tasks.item_polling", "tasks.affiliate_polling"}
 
     def test_nothing_is_retried_by_celery(self):
         app = make_celery("memory://")

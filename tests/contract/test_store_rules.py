@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from app.store.transmissions import Ending
-from tests.stores import ACCOUNT, GROW, STATE, Kinds, Store, fact
+from tests.stores import ACCOUNT, GROW, STATE, Kinds, Store, arrival, fact
 
 pytestmark = pytest.mark.server
 
@@ -91,6 +91,15 @@ class TestState:
             assert store.state(tid) == "ready"
             store.deliver(tid)
         assert store.counts(STATUS) == {"delivered": 3}
+
+    def test_without_a_stamp_the_very_same_words_are_news_once_it_changed_in_between(self, store: Store):
+        states = [fact(kind=STATUS, version=0, rule=STATE, value=content, currency="") for content in "AB"]
+        a, b = (arrival(state) for state in states)
+        for told, number in ((a, 1), (a, 1), (b, 2), (a, 3), (a, 3)):
+            store.inbox.admit([told], "DEMO")
+            for tid in [*store.waiting(STATUS), *store.handed(STATUS)]:
+                store.deliver(tid)
+            assert store.counts(STATUS) == {"delivered": number}
 
     def test_an_older_content_is_not_sent_over_a_newer_one(self, store: Store):
         store.deliver(status(store, "B", version=5))

@@ -73,7 +73,9 @@ class Handler(BaseHTTPRequestHandler):
         name, value = wanted["field"]["field"], str(wanted["value"]["value"])
         with self.account.lock:
             self.account.requests.append(f"GET {url.path}")
-            rows = [row for row in self.account.rows[url.path.rsplit("/", 1)[1]] if str(row.get(name)) == value]
+            rows = [
+                row for row in self.account.rows[url.path.rsplit("/", 1)[1]] if str(row.get(name)) == value
+            ]
         start = int(query.get("start", ["0"])[0])
         newest = sorted(rows, key=lambda row: -int(row["id"]))
         self.answer(newest[start : start + PAGE])

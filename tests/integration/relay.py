@@ -1,4 +1,4 @@
-"""One relay for all tests of a module: a real store, a real worker and the sandbox; each test its own orders."""
+"""One relay for the tests of a module: real store, real worker, sandbox; each test has its own orders."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,7 +58,7 @@ class Relay:
         return [row for row in rows if row["external_order_id"] == order.id]
 
     def contact(self, email: str | None) -> dict[str, Any]:
-        """The one contact with this address: id, tags, notes, and its fields under the names that people see."""
+        """The one contact with this address: id, tags, notes, and its fields by the names that people see."""
         ledger = self.sandbox.ledger()
         [found] = [row for row in ledger["contacts"] if row["email"] == email]
         aliases = ledger["custom_fields"]

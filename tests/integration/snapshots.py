@@ -1,4 +1,4 @@
-"""What the shop tells of its objects as they change: refunded, edited, shipped orders, auto orders, customers …
+"""What the shop tells of its objects as they change: orders, auto orders, customers, items.
 
 Each function gives one event: its name and the REST object. Dates are ISO 8601 texts with an offset.
 """
@@ -31,7 +31,11 @@ def paid(order: Order, name: str = "order_create", **more: Any) -> Told:
 
 
 def refunded(
-    order: Order, amount: float, at: str = "2026-03-09T11:00:00-04:00", name: str = "order_refund", **more: Any
+    order: Order,
+    amount: float,
+    at: str = "2026-03-09T11:00:00-04:00",
+    name: str = "order_refund",
+    **more: Any,
 ) -> Told:
     """The order with `amount` refunded of it so far."""
     payload = order.payload() | {"refund_dts": at, "refund_reason": "Too small"} | more
@@ -92,8 +96,8 @@ def customer(
 ) -> Told:
     """A customer's profile with one address."""
     address = {
-        "first_name": "Jane", "last_name": "Doe", "address1": "1 Main St", "city": "Austin", "state_region": "TX",
-        "postal_code": "78758", "country_code": "US", "default_billing": True,
+        "first_name": "Jane", "last_name": "Doe", "address1": "1 Main St", "city": "Austin",
+        "state_region": "TX", "postal_code": "78758", "country_code": "US", "default_billing": True,
     }  # fmt: skip
     return name, {
         "merchant_id": "DEMO",

@@ -21,7 +21,7 @@ auto_order_note = true
 """
 FIELD = "Auto Order Status"
 BEGIN = datetime.fromisoformat("2026-03-02T10:00:00-05:00")
-ENDED = {"status": "canceled", "enabled": False}
+ENDED: dict[str, Any] = {"status": "canceled", "enabled": False}
 
 
 def on(day: int) -> str:
@@ -43,6 +43,19 @@ def status(relay: Relay, order: Order) -> str:
     """What the contact's field shows."""
     found: str = relay.contact(order.address)["fields"].get(FIELD, "")
     return found
+
+
+def make_drop_down(relay: Relay, *words: str) -> None:
+    """An empty account whose owner made the field himself, and a relay that has not seen it yet."""
+    relay.sandbox.reset()
+    relay.services.client.delete(f"f:{ACCOUNT}")
+    field = {"alias": FIELD, "type": "drop", "options": {"add": words}}
+    requests.post(
+        f"{relay.sandbox.base}/ontraport/1/objects/fieldeditor",
+        json={"objectID": 0, "name": "Mine", "description": "", "fields": [[field]]},
+        headers={"Api-Appid": "sandbox", "Api-Key": "sandbox"},
+        timeout=10,
+    ).raise_for_status()
 
 
 @pytest.mark.parametrize("word", STATES)
@@ -103,7 +116,9 @@ def test_the_field_shows_the_most_recent_change_of_several_auto_orders(relay: Re
     assert contact["fields"][FIELD] == "card declined"
     assert contact["tags"] == ["Card declined"]
     assert [f"AO{oid}" in note for oid, note in zip((first, second, first), contact["notes"], strict=True)]
-    assert "a later change of another auto order" in relay.last("auto_order_status", f"auto_order:{first}")["r"]
+    assert (
+        "a later change of another auto order" in relay.last("auto_order_status", f"auto_order:{first}")["r"]
+    )
 
 
 def test_a_status_has_one_tag_at_a_time(relay: Relay):
@@ -120,47 +135,16 @@ def test_a_status_has_one_tag_at_a_time(relay: Relay):
         assert relay.contact(one.address)["tags"] == tags
 
 
-def test_a_drop_down_is_written_by_its_option_ids(relay: Relay):
-    """The account's owner made the field before; the relay knows it anew after it forgot the account's fields."""
-    field = {"alias": FIELD, "type": "drop", "options": {"add": [*STATES]}}
-    for contact in relay.sandbox.ledger()["contacts"]:
-        relay.sandbox.remove_contact(contact["id"])
-    relay.sandbox.reset()
-    relay.services.client.delete(f"f:{ACCOUNT}")
-    body = {"objectID": 0, "name": "Mine", "description": "", "fields": [[field]]}
-    keys = {"Api-Appid": "sandbox", "Api-Key": "sandbox"}
-    base = f"{relay.sandbox.base}/ontraport/1"
-    requests.post(f"{base}/objects/fieldeditor", json=body, headers=keys, timeout=10).raise_for_status()
-    one = Order(item="NEW-ONE")
-    relay.settle(paid(one))
-    relay.settle(auto_order("auto_order_disable", new_oid(), one, on(3), **STATES["terminated"][1]))
-    assert status(relay, one) == "6"
-    assert list(relay.sandbox.ledger()["custom_fields"].values()) == [FIELD]
-
-
-def test_a_word_that_the_drop_down_lacks_is_a_letter_in_plain_words(relay: Relay):
-    relay.sandbox.reset()
-    relay.services.client.delete(f"f:{ACCOUNT}")
-    field = {"alias": FIELD, "type": "drop", "options": {"add": ["active"]}}
-    body = {"objectID": 0, "name": "Mine", "description": "", "fields": [[field]]}
-    keys = {"Api-Appid": "sandbox", "Api-Key": "sandbox"}
-    base = f"{relay.sandbox.base}/ontraport/1"
-    requests.post(f"{base}/objects/fieldeditor", json=body, headers=keys, timeout=10).raise_for_status()
-    one, oid = Order(item="ANOTHER-NEW-ONE"), new_oid()
-    relay.settle(auto_order("auto_order_cancel", oid, one, on(3), **ENDED, canceled_dts=on(3)))
-    last = relay.last("auto_order_status", f"auto_order:{oid}")
-    assert (last["st"], last["f"]) == ("dead", "mapping")
-    assert "no option 'cancelled'" in last["r"]
-    relay.settle(auto_order("auto_order_rebill", oid, one, on(4)))
-    assert status(relay, one) == "1"
-
-
 def test_without_a_date_the_order_of_arrival_counts(relay: Relay):
     one, oid = Order(), new_oid()
     relay.settle(paid(one))
     bare: dict[str, Any] = {"logs": []}
-    for word in ("active", "card declined", "active"):
-        name, fields = STATES[word]
+    for name, word in (
+        ("auto_order_create", "active"),
+        ("auto_order_decline", "card declined"),
+        ("auto_order_rebill", "active"),
+    ):
+        fields = STATES[word][1]
         relay.settle(auto_order(name, oid, one, on(0), **fields | bare))
         assert status(relay, one) == word
 
@@ -172,3 +156,23 @@ def test_an_auto_order_of_nobody_says_what_is_missing(relay: Relay):
     last = relay.last("auto_order_status", f"auto_order:{oid}")
     assert (last["st"], last["f"]) == ("dead", "mapping")
     assert "original_order.billing" in last["r"]
+
+
+def test_a_drop_down_is_written_by_its_option_ids(relay: Relay):
+    make_drop_down(relay, *STATES)
+    one = Order(item="NEW-ONE")
+    relay.settle(paid(one))
+    relay.settle(auto_order("auto_order_disable", new_oid(), one, on(3), **STATES["terminated"][1]))
+    assert status(relay, one) == "6"
+    assert list(relay.sandbox.ledger()["custom_fields"].values()) == [FIELD]
+
+
+def test_a_word_that_the_drop_down_lacks_is_a_letter_in_plain_words(relay: Relay):
+    make_drop_down(relay, "active")
+    one, oid = Order(item="ANOTHER-NEW-ONE"), new_oid()
+    relay.settle(auto_order("auto_order_cancel", oid, one, on(3), **ENDED, canceled_dts=on(3)))
+    last = relay.last("auto_order_status", f"auto_order:{oid}")
+    assert (last["st"], last["f"]) == ("dead", "mapping")
+    assert "no option 'cancelled'" in last["r"]
+    relay.settle(auto_order("auto_order_rebill", oid, one, on(4)))
+    assert status(relay, one) == "1"

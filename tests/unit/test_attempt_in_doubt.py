@@ -24,10 +24,14 @@ class Once:
     looks: list[str] = field(default_factory=list)
     ends: list[Any] = field(default_factory=list)
     pages: int = 1
+    work_before: float = 0
 
     def attempt(self, step: str = "log_sale 7", **changes: Any) -> str:
         """One attempt."""
         attempt = self.desk.attempt(**changes)
+        if self.work_before:
+            attempt.permit()
+            self.desk.ledger.move(self.work_before)
 
         def act(call: Call) -> str:
             self.acts.append(call)
@@ -176,6 +180,15 @@ def test_a_look_of_many_pages_counts_from_its_first(doubtful: Once):
     with pytest.raises(DeliveryFailure):
         doubtful.attempt()
     assert doubtful.row["fl"] == "0"
+
+
+def test_what_the_attempt_did_before_its_look_is_no_look(doubtful: Once):
+    doubtful.work_before = 10
+    doubtful.desk.ledger.move(85)
+    with pytest.raises(DeliveryFailure):
+        doubtful.attempt()
+    assert doubtful.row["fl"] == "1"
+    assert int(doubtful.row["fe"]) == doubtful.desk.ledger.ms
 
 
 def test_a_second_doubt_begins_anew(doubtful: Once):

@@ -140,6 +140,13 @@ class TestInDoubt:
         assert "invoice 41" in raised.value.reason
         assert desk.ledger.rows[ROW]["fs"] == SENT.step
 
+    def test_it_is_found_where_its_contact_was_merged_into(self):
+        desk = in_doubt()
+        desk.crm.contact_of_email = "9"
+        desk.crm.listed = [logged(id="41", contact_id="9")]
+        assert log(desk) == "41"
+        assert desk.ledger.rows[ROW] == {"x:sale": "41", "x:contact": "9", "x:total": "10.00"}
+
     def test_after_two_empty_looks_it_is_logged_again_with_what_is_true_now(self):
         desk = in_doubt()
         for seconds in (100, 16):

@@ -53,6 +53,7 @@ def test_another_transmissions_note_in_doubt_is_no_reason_to_leave_out_this_one(
 def test_a_dead_sale_in_doubt_keeps_its_announcement():
     """Or whoever sends it again would log it twice."""
     desk = Desk()
-    desk.ledger.rows[ROW] = flight = {"fs": "log_sale 7 10.00 1", "fa": "1", "ft": "sale.1", "fl": "0"}
+    flight = {"fs": "log_sale 7 10.00 1", "fa": "1", "ft": "sale.1", "fl": "0"}
+    desk.ledger.rows[ROW] = dict(flight)
     write_note(desk.attempt(id="status.1"), "7", "shipped")
     assert desk.ledger.rows[ROW] == flight

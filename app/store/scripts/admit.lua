@@ -246,8 +246,18 @@ local function tell(n, fate, eid)
   ids[n] = eid
 end
 
+-- The same words again may be news: a state without a stamp that went from A to B and back to A.
+local function is_back(item)
+  for _, fact in ipairs(item.facts) do
+    local held = row_of(fact.row).fields[fact.w]
+    if fact.rule == 'state' and fact.version == '0' and held and held ~= fact.value then return true end
+  end
+  return false
+end
+
 for n, item in ipairs(items) do
   local first = firsts[n] or seen[item.digest]
+  if first and is_back(item) then first = nil end
   if item.tag == 'Q' then
     redis.call('SET', 'q:' .. item.eid, item.blob)
     redis.call('ZADD', 'quarantine', now, item.eid)
