@@ -1,12 +1,12 @@
 # Every target sets up what it needs: a virtual environment in .venv from the hash-pinned lock files.
-# Variables: PYTHON=python3.12 (which Python), T="tests/unit -k sale" (which tests), JOBS=2 (tests at once).
+# Variables: PYTHON=python3.12 (which Python), T="tests/unit -k sale" (which tests), JOBS=4 (tests at once).
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 BIN := $(VENV)/bin
-JOBS ?= 2
+JOBS ?= 4
 T ?=
 
 # The first interpreter that is new enough; the `PYTHON` of the command line or the environment goes first.

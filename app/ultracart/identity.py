@@ -51,8 +51,10 @@ def object_key(event_name: str, payload: Mapping[str, Any]) -> str:
 def digest(merchant_id: str, event_name: str, key: str, payload: dict[str, Any]) -> bytes:
     """16 bytes that are equal for equal content: keys in order, null as absent, without what is volatile."""
     canonical = orjson.dumps(payload, option=orjson.OPT_SORT_KEYS)
-    if any(sign in canonical for sign in _SIGNS):
-        canonical = orjson.dumps(_settled(payload), option=orjson.OPT_SORT_KEYS)
+    for sign in _SIGNS:
+        if sign in canonical:
+            canonical = orjson.dumps(_settled(payload), option=orjson.OPT_SORT_KEYS)
+            break
     head = f"{merchant_id}\0{event_name}\0{key}\0".encode()
     return blake2b(head + canonical, digest_size=16).digest()
 

@@ -50,7 +50,9 @@ def raw_json(event: Event) -> bytes:
 
 
 def _without_instruments(node: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in node.items() if key not in _INSTRUMENTS}
+    kept = dict(node)
+    if not _INSTRUMENTS.isdisjoint(kept):
+        kept = {key: value for key, value in node.items() if key not in _INSTRUMENTS}
     for holder in _HOLDERS:
         value = kept.get(holder)
         if type(value) is dict:

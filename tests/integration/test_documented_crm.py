@@ -53,7 +53,10 @@ def test_one_contact_one_sale_and_nothing_more(relay: tuple[Web, Account]) -> No
     post(web, rebill)
     wait_until(lambda: len(account.rows["Transactions"]) == 2, 30, "the second sale")
     assert len(account.rows["Contacts"]) == 1
-    assert [row["total"] for row in account.rows["Transactions"]] == [str(first.total), str(rebill.total)]
+    assert [row["total"] for row in account.rows["Transactions"]] == [
+        f"{first.total:.2f}",
+        f"{rebill.total:.2f}",
+    ]
     assert [row["external_order_id"] for row in account.rows["Transactions"]] == [first.id, rebill.id]
     assert account.requests.count("POST /crm/1/Contacts/saveorupdate") == 1
     assert account.requests.count("GET /crm/1/Transactions") == 0
