@@ -41,7 +41,7 @@ def flower(host: str, port: int) -> Command:
         f"--port={port}",
         "--read_only=True",
         "--max_tasks=10000",
-        "--logging=warning",
+        "--logging=error",
     )
 
 

@@ -3,9 +3,11 @@
 import random
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from app.delivery.attempt import Attempt
+from app.errors import StoreUnavailable
 from app.events import Kind, Outcome
 from app.queue import WORKER_QUEUES
 from app.services import Services
@@ -39,7 +41,7 @@ class Driver:
                 self._arrive()
             handed = self._handed()
             for tid in handed[: self.chance.randint(0, len(handed)) if self.arriving else None]:
-                self._engine.attempt(tid)
+                self._attempt(tid)
             if not handed and not self.arriving:
                 time.sleep(0.02)
 
@@ -49,7 +51,17 @@ class Driver:
         return sum(states.get(state, 0) for states in counts for state in OPEN)
 
     def _arrive(self) -> None:
-        self.services.inbox.admit(arrivals(self.arriving.pop()), "DEMO")
+        body = self.arriving.pop()
+        try:
+            self.services.inbox.admit(arrivals(body), "DEMO")
+        except StoreUnavailable:
+            # Answered by 503 on a machine that stood still: the shop tells it again.
+            self.arriving.append(body)
+
+    def _attempt(self, tid: str) -> None:
+        # What breaks off for that reason goes on when its lease has ended.
+        with suppress(StoreUnavailable):
+            self._engine.attempt(tid)
 
     def _handed(self) -> list[str]:
         """The ids that are out on the queues, in an order that no queue would give them."""

@@ -10,7 +10,7 @@ import pytest
 import structlog
 from typing_extensions import Buffer
 
-from app.logs import JsonFormatter, PatientSink, configure_logs, mask_value
+from app.logs import JsonFormatter, PatientSink, configure_logs, log_line, mask_value
 from app.web import create_app, hooks
 from tests.receiver import PATH, FakeInbox, basic, delivery, order, settings
 from tests.servers import wait_until
@@ -153,3 +153,25 @@ def test_a_delivery_is_one_line_of_counts(lines: io.BytesIO, monkeypatch: pytest
         "quarantined": 1,
         "level": "info",
     }
+
+
+def test_the_quick_line_is_masked_and_stamped_like_all_others(lines: io.BytesIO) -> None:
+    log_line("delivery.received", merchant=f"ann@example.com {CARD}", bytes=int(CARD), milliseconds=1.5)
+    structlog.get_logger().info("delivery.received")
+    quick, usual = logged(lines)
+    assert quick.keys() - {"merchant", "bytes", "milliseconds"} == usual.keys()
+    assert (quick["merchant"], quick["bytes"], quick["milliseconds"]) == (
+        "[address] [number]",
+        "[number]",
+        1.5,
+    )
+    assert len(str(quick["timestamp"])) == len(str(usual["timestamp"]))
+    assert str(quick["timestamp"]).endswith("Z")
+
+
+def test_the_quick_line_knows_its_level() -> None:
+    stream = io.BytesIO()
+    configure_logs(stream, logging.WARNING)
+    log_line("delivery.received", merchant="DEMO")
+    assert not stream.getvalue()
+    structlog.reset_defaults()
