@@ -73,7 +73,7 @@ def log_sale(attempt: Attempt, plan: SalePlan, contact: Contact, products: Mappi
 
 
 def _places(attempt: Attempt, plan: SalePlan, announced: Sent) -> Iterator[Sent]:
-    """Where a sale in doubt may be: at its contact, and at the one that its e-mail belongs to after a merge."""
+    """Where a sale in doubt may be: at its contact, and after a merge at the one that has its e-mail now."""
     yield announced
     client = attempt.services.ontraport[attempt.transmission.account]
     current = attempt.call(lambda call: client.find_contact(plan.contact.email, call))

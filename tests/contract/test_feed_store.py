@@ -62,4 +62,3 @@ def test_a_deletion_is_noted_and_may_be_an_error(polled):
     note_event(polled, "DEMO", "item_delete", {"merchant_item_id": "ITEM-0001", "merchant_item_oid": 5001})
     assert polled.catalogue.item("DEMO", "ITEM-0001").deleted
     assert polled.polling.marks("DEMO", "items", ["5001"]) == {}
-
