@@ -87,6 +87,10 @@ class FakeLedger:
         """The row as it stands."""
         return dict(self.rows.get(row, {}))
 
+    def custom_field(self, account: str, name: str) -> str:
+        """A custom field as it was recorded."""
+        return self.rows.get(f"f:{account}", {}).get(name, "")
+
     def products(self, account: str, item_ids: Sequence[str]) -> dict[str, str]:
         """The known products."""
         known = self.rows.get(f"p:{account}", {})

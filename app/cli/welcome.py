@@ -14,6 +14,7 @@ import requests
 from app.cli.delivery import local_session
 from app.cli.samples_report import post_samples
 from app.cli.supervisor.claims import LOOPBACK
+from app.logs import configure_logs
 from app.settings import Settings, load_settings
 
 READY_SECONDS = 120.0
@@ -30,6 +31,7 @@ def welcome() -> None:
         sys.exit(1)
     click.echo(banner(settings))
     if settings.sandbox:
+        configure_logs()
         click.echo(post_samples(settings))
 
 

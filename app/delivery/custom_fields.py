@@ -1,14 +1,17 @@
 """ONTRAPORT's custom fields by their names: found once an account, made where they are missing."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from app.delivery.attempt import Attempt
 from app.errors import DeliveryFailure, FailureClass
 from app.ontraport.fields import ContactField
 from app.store.ledger import Ledger, Write
+from app.store.records import milliseconds
 
 # The relay's fields are text: a drop-down that the merchant made himself is understood, not asked for.
 MISSING = "create_field"
+# What was made so recently may not be listed yet: it is waited for, not made again.
+LISTED_WITHIN_MS = 600_000
 
 
 def custom_values(attempt: Attempt, values: Mapping[str, str]) -> dict[str, str]:
@@ -16,39 +19,50 @@ def custom_values(attempt: Attempt, values: Mapping[str, str]) -> dict[str, str]
 
     Costs no request once the fields are known. Raises DeliveryFailure when a drop-down lacks the option.
     """
-    fields = {name: _field(attempt, name) for name in values}
-    return {field.key: field.value(values[name]) for name, field in fields.items()}
-
-
-def _field(attempt: Attempt, name: str) -> ContactField:
     account = attempt.transmission.account
-    known = attempt.services.ledger.custom_field(account, name)
-    if known:
-        return ContactField.read(known)
-    row = Ledger.row(account, f"custom_field:{name}")
-    fields = attempt.acquire(row, f"the field {name}")
+    known = {name: attempt.services.ledger.custom_field(account, name) for name in values}
+    fields = {name: ContactField.read(text) for name, text in known.items() if text}
+    unknown = [name for name in values if name not in fields]
+    if unknown:
+        fields |= _learn(attempt, unknown)
+    return {fields[name].key: fields[name].value(text) for name, text in values.items()}
+
+
+def _learn(attempt: Attempt, names: Sequence[str]) -> dict[str, ContactField]:
+    """Asks the account for these fields, makes those that it lacks, and records all."""
+    account = attempt.transmission.account
     client = attempt.services.ontraport[account]
-
-    def look(_: str = "") -> str | None:
+    rows = {name: attempt.acquire(_row(attempt, name), f"the field {name}") for name in names}
+    found = attempt.call(client.contact_fields)
+    now = milliseconds(attempt.services.clock())
+    unlisted = [name for name in names if name not in found or "fs" in rows[name]]
+    lacking = [name for name in unlisted if now - int(rows[name].get("x:made") or 0) > LISTED_WITHIN_MS]
+    for name in lacking:
+        _make(attempt, name, rows[name], now)
+    if lacking:
         found = attempt.call(client.contact_fields)
-        return found[name].written() if name in found else None
-
-    def writes(written: str) -> list[Write]:
-        return [(Ledger.custom_fields(account), name, written)]
-
-    if "fs" not in fields:
-        found = look()
-        if found:
-            attempt.complete(writes(found))
-            return ContactField.read(found)
-    attempt.once(
-        row, fields, MISSING, act=lambda call: client.create_contact_field(name, call), look=look,
-        writes=lambda _: [], trusted=lambda: True,
-    )  # fmt: skip
-    made = look()
-    if made is None:
+    unlisted = [name for name in names if name not in found]
+    if unlisted:
         raise DeliveryFailure(
-            FailureClass.RETRYABLE, f"the custom field {name!r} was made but is not listed yet"
+            FailureClass.RETRYABLE, f"the custom field {unlisted[0]!r} was made but is not listed yet"
         )
-    attempt.complete(writes(made))
-    return ContactField.read(made)
+    writes: list[Write] = [(Ledger.custom_fields(account), name, found[name].written()) for name in names]
+    attempt.complete(writes)
+    return {name: found[name] for name in names}
+
+
+def _make(attempt: Attempt, name: str, fields: Mapping[str, str], now: int) -> None:
+    """Makes one field, once: an announcement of an earlier attempt is looked up before."""
+    client, row = attempt.services.ontraport[attempt.transmission.account], _row(attempt, name)
+
+    def look(_: str) -> str | None:
+        return name if name in attempt.call(client.contact_fields) else None
+
+    attempt.once(
+        row, fields, MISSING, act=lambda call: client.create_contact_field(name, call),
+        look=look, writes=lambda _: [(row, "x:made", now)], trusted=lambda: True,
+    )  # fmt: skip
+
+
+def _row(attempt: Attempt, name: str) -> str:
+    return Ledger.row(attempt.transmission.account, f"custom_field:{name}")

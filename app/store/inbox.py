@@ -47,7 +47,8 @@ class Inbox:
         self._mark = mark
         self._head = (mark, DEDUPE_SECONDS, payload_seconds, exchange_seconds, ledger_seconds)
         self._clock = clock
-        self._local = threading.local()
+        self._codec = Codec()
+        self._packing = threading.Lock()
         self._memory_checked = 0.0
         self._memory_full = False
 
@@ -78,17 +79,10 @@ class Inbox:
     ) -> Sequence[Any]:
         name = id_maker(self._clock())
         heads = orjson.dumps([_head(item, name()) for item in items])
-        codec = self._codec
-        content = chain.from_iterable(_content(item, codec, merchant_id) for item in items)
+        with self._packing:
+            content = [part for item in items for part in _content(item, self._codec, merchant_id)]
         answer: Sequence[Any] = self._wire.run((*self._head, heads, *content), deadline)
         return answer
-
-    @property
-    def _codec(self) -> Codec:
-        codec: Codec | None = getattr(self._local, "codec", None)
-        if codec is None:
-            codec = self._local.codec = Codec()
-        return codec
 
     def _check_memory(self) -> None:
         """Admission stops before Redis does: what is already owned needs room to be delivered."""

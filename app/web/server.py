@@ -17,7 +17,8 @@ from app.logs import stdlib_config
 from app.settings import Settings, load_settings
 from app.web.lifetime import ANNOUNCEMENT
 
-THREADS = 16
+# They wait for the disk, and share one sync of it; reading is done by one at a time.
+THREADS = 32
 NOTICE_SECONDS = 2.0
 KILL_SECONDS = 20
 

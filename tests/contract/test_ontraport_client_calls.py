@@ -73,14 +73,18 @@ def test_upsert_finds_the_id_in_either_place(server, client, attempt, data):
 
 
 def test_update_and_tags_name_the_contact(server, client, attempt):
-    server.steps = [ok({"attrs": {"id": "7"}}), ok("The tag is now being processed.")]
+    processed = ok("The tag is now being processed.")
+    server.steps = [ok({"attrs": {"id": "7"}}), processed, processed]
     client.update_contact("7", {"lreferrer": "9"}, attempt)
     client.add_tags("7", ["Bought X", 'a "quoted" one'], attempt)
-    first, second = server.requests
+    client.remove_tags("7", ["Bought X"], attempt)
+    first, second, third = server.requests
     assert asked(first) == ("PUT", "/1/Contacts", {})
     assert first.json() == {"id": "7", "lreferrer": "9"}
     assert asked(second) == ("PUT", "/1/objects/tagByName", {})
     assert second.json() == {"objectID": 0, "ids": [7], "add_names": ["Bought X", 'a "quoted" one']}
+    assert asked(third) == ("DELETE", "/1/objects/tagByName", {})
+    assert third.json() == {"objectID": 0, "ids": [7], "remove_names": ["Bought X"]}
 
 
 def test_create_product_and_log_sale_write_amounts_as_text(server, client, attempt):

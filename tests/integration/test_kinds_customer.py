@@ -61,6 +61,13 @@ def test_an_older_profile_does_not_overwrite_a_newer_one(relay: Relay):
     assert relay.contact(email)["fields"]["city"] == "Reno"
 
 
+def test_a_change_that_was_taken_back_is_not_written_when_it_comes_late(relay: Relay):
+    oid, email = new_oid(), address()
+    relay.settle(customer(oid, email, on(5)), customer(oid, email, on(7)))
+    relay.settle(customer(oid, email, on(6), city="Reno"))
+    assert relay.contact(email)["fields"]["city"] == "Austin"
+
+
 def test_an_order_and_a_profile_settle_by_their_own_dates(relay: Relay):
     """The order was paid on 2 March."""
     one, oid = Order(), new_oid()

@@ -91,3 +91,12 @@ def test_a_merged_contact_is_looked_up_once_and_the_ledger_follows(relay: Relay)
     third = Order(email=one.address)
     relay.settle(paid(third))
     assert relay.requests(LOG) - before == 3
+
+
+def test_an_edit_that_was_taken_back_is_not_told_when_it_comes_late(relay: Relay):
+    one = Order(price=4000)
+    relay.settle(paid(one))
+    relay.settle(edited(one, 40, at="2026-03-08T10:00:00-05:00"))
+    relay.settle(edited(one, 55, at="2026-03-07T10:00:00-05:00"))
+    assert relay.last("sale", f"order:{one.id}")["st"] == "delivered"
+    assert relay.contact(one.address)["notes"] == []

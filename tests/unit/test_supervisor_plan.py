@@ -5,10 +5,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from app.cli.delivery import Answer
 from app.cli.main import main
 from app.cli.run import plan, ports
-from app.cli.samples_report import Posted, load_samples, mask, report
 from app.cli.supervisor.process import Stage
 from app.cli.welcome import banner
 from app.queue import WORKER_QUEUES
@@ -101,28 +99,6 @@ def test_the_banner_of_sandbox_mode_says_so_and_the_real_one_does_not(load):
     assert "SANDBOX" not in real
     assert "https://api.ontraport.com/1 for SHOP" in real
     assert "no ULTRACART_SIMPLE_KEY" in real
-
-
-def test_samples_speak_of_the_chosen_merchant():
-    samples = load_samples("SHOP")
-    assert len({sample.order_id for sample in samples}) == len(samples) >= 3
-    assert all(sample.order_id.startswith("SHOP-") for sample in samples)
-    assert all(b"DEMO" not in sample.body for sample in samples)
-    assert [sample.test_order for sample in samples].count(True) == 1
-
-
-def test_the_report_tells_of_each_sample(load):
-    taken = Answer(200, {"accepted": 1, "duplicates": 0, "ids": ["x"]})
-    again = Answer(200, {"accepted": 0, "duplicates": 1, "ids": ["x"]})
-    answers = [taken, again, Answer(503, {"error": "full"}), taken]
-    posted = [Posted(sample, answer) for sample, answer in zip(load_samples("DEMO"), answers, strict=True)]
-    sales = {posted[0].sample.order_id: [{"total": "54.42", "email": "jane@example.com"}]}
-    text = report(posted, sales, load())
-    assert "sale of 54.42 for j***@example.com" in text
-    assert "known from an earlier start" in text
-    assert "it was not taken" in text
-    assert "it is a test order" in text
-    assert mask("") == "***"
 
 
 @pytest.mark.parametrize("command", [["run"], ["web"], ["worker"], ["send", ".env.example"]])

@@ -108,11 +108,8 @@ local function create(fact, tid, eid)
   local state = line and 'held' or 'ready'
   local q = line and (line .. ' ' .. tid) or tid
   stale[fact.row] = true
-  if remembered(fact) then
-    redis.call('HSET', fact.row, fact.f, tid, 'q', q, fact.w, fact.value, fact.v, fact.version)
-  else
-    redis.call('HSET', fact.row, fact.f, tid, 'q', q)
-  end
+  local content = remembered(fact) and {fact.w, fact.value, fact.v, fact.version} or {}
+  redis.call('HSET', fact.row, fact.f, tid, 'q', q, unpack(content))
   -- What is open may be needed for ever; settle gives the row its end.
   if row.exists then redis.call('PERSIST', fact.row) end
   redis.call('HSET', 't:' .. tid, 'k', fact.kind, 'a', fact.account, 's', fact.subject, 'e', eid,
@@ -177,6 +174,14 @@ local function supersede(fact, tid)
   release_event(t[2], payload_seconds)
 end
 
+-- The same as was known, but newer: what lies between both is old from now on. Says nothing new.
+local function confirm(fact, version)
+  if tonumber(fact.version) <= tonumber(version or '0') then return false end
+  stale[fact.row] = true
+  redis.call('HSET', fact.row, fact.v, fact.version)
+  return false
+end
+
 -- Per rule: whether the fact says something new, and what becomes of it. `known` is its last transmission.
 local RULES = {
   once = function(fact, tid, eid, known, total, version)
@@ -193,13 +198,17 @@ local RULES = {
       remember(fact)
       return true
     end
+    if known and total and not changed and fact.value ~= '' then return confirm(fact, version) end
     if known and (WAITING[state] or not (changed and newer)) then return false end
     create(fact, tid, eid)
     return true
   end,
   grow = function(fact, tid, eid, known, total, version)
     local now_total, new_total = tonumber(total or '0'), tonumber(fact.value)
-    if new_total == now_total then return known and replace(fact, known, eid) end
+    if new_total == now_total then
+      if known then confirm(fact, version) end
+      return known and replace(fact, known, eid)
+    end
     if new_total < now_total and tonumber(fact.version) <= tonumber(version or '0') then return false end
     local state = known and redis.call('HGET', 't:' .. known, 'st')
     local in_flight = state == 'running' or row_of(fact.row).fields.fs
@@ -211,7 +220,7 @@ local RULES = {
     return true
   end,
   state = function(fact, tid, eid, known, content, version)
-    if content == fact.value then return false end
+    if content == fact.value then return confirm(fact, version) end
     -- Without a stamp of its own (0), order of arrival decides.
     if fact.version ~= '0' and tonumber(fact.version) < tonumber(version or '0') then
       add('n:events', 'stale', 1)
@@ -243,6 +252,7 @@ local seen, ids = {}, {}
 local counts = {accepted = 0, duplicates = 0, ignored = 0, quarantined = 0}
 local function tell(n, fate, eid)
   counts[fate] = counts[fate] + 1
+  add('n:events', fate, 1)
   ids[n] = eid
 end
 
@@ -264,20 +274,14 @@ for n, item in ipairs(items) do
     tell(n, 'quarantined', item.eid)
   elseif first then
     tell(n, 'duplicates', first)
-  elseif item.tag == 'I' then
-    redis.call('SET', 'e:' .. item.eid, item.blob, 'EX', payload_seconds)
-    seen[item.digest] = item.eid
-    tell(n, 'ignored', item.eid)
   else
-    take(item)
+    local ignored = item.tag == 'I'
+    if ignored then redis.call('SET', 'e:' .. item.eid, item.blob, 'EX', payload_seconds) else take(item) end
     seen[item.digest] = item.eid
-    tell(n, 'accepted', item.eid)
+    tell(n, ignored and 'ignored' or 'accepted', item.eid)
   end
 end
 flush_ready()
-for fate, number in pairs(counts) do
-  if number > 0 then add('n:events', fate, number) end
-end
 for key, fields in pairs(sums) do
   for field, number in pairs(fields) do redis.call('HINCRBY', key, field, number) end
 end
