@@ -21,7 +21,7 @@ def measure_memory(work: Path, sales: int, backlogs: tuple[int, int], run_second
     """Bytes a waiting and a delivered sale, then the workers' memory before two sizes of backlog."""
     store = _store(work, sales, say)
     workers = _workers(work, backlogs, run_seconds, say)
-    small, large = (row["resident_kib"] for row in workers)
+    small, large = (row["own_kib"] for row in workers)
     growth = large / small - 1
     waiting = store["bytes_per_waiting_sale"]
     figures = [
@@ -75,13 +75,13 @@ def _workers(work: Path, backlogs: tuple[int, int], run_seconds: float, say: Say
             admitted = backlog
             say(f"worker memory with {backlog:,} waiting: {run_seconds:.0f} s of work")
             rig.start_workers(1)
-            kib = _resident_after(rig, run_seconds)
-            rows.append({"waiting": backlog, "resident_kib": kib, "redis_bytes": rig.memory()})
+            kib = _own_after(rig, run_seconds)
+            rows.append({"waiting": backlog, "own_kib": kib, "redis_bytes": rig.memory()})
             rig.stop_workers()
     return rows
 
 
-def _resident_after(rig: Rig, seconds: float) -> float:
+def _own_after(rig: Rig, seconds: float) -> float:
     """The median of the last ten seconds' looks."""
     time.sleep(max(0.0, seconds - 10))
     looks = []
@@ -106,8 +106,8 @@ def _store_table(store: dict[str, Any]) -> Table:
 
 def _worker_table(workers: list[dict[str, Any]]) -> Table:
     rows = [
-        [f"{row['waiting']:,}", f"{row['resident_kib'] / 1024:.1f}", f"{row['redis_bytes'] / 2**20:.0f}"]
+        [f"{row['waiting']:,}", f"{row['own_kib'] / 1024:.1f}", f"{row['redis_bytes'] / 2**20:.0f}"]
         for row in workers
     ]
     note = "One worker process, newly started before each backlog and working at the allowed rate."
-    return Table("Worker memory", ("waiting sales", "worker MiB resident", "Redis MiB"), rows, note)
+    return Table("Worker memory", ("waiting sales", "worker MiB of its own", "Redis MiB"), rows, note)

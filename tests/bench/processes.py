@@ -102,11 +102,15 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def resident_kib(pid: int) -> int:
-    """Resident memory of a process and its descendants, in KiB (Linux)."""
-    own = _status_field(pid, "VmRSS:")
+def own_kib(pid: int) -> int:
+    """Memory of their own that a process and its descendants hold, in KiB (Linux).
+
+    Not what is resident: a kernel may swap cold pages out or drop those of files, and a worker would seem to
+    shrink.
+    """
+    own = _status_field(pid, "RssAnon:") + _status_field(pid, "VmSwap:")
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return own + sum(resident_kib(int(child)) for child in children)
+    return own + sum(own_kib(int(child)) for child in children)
 
 
 def _status_field(pid: int, name: str) -> int:

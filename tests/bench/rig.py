@@ -13,7 +13,7 @@ from urllib.request import urlopen
 
 from tests.bench.load import Round, Target, post_all
 from tests.bench.orders import delivery, event_json, order
-from tests.bench.processes import Children, free_port, resident_kib
+from tests.bench.processes import Children, free_port, own_kib
 from tests.bench.systems import PASSWORD, USERNAME, Shape, relay_environment, relay_web_command
 from tests.bench.valkey import start_valkey, used_memory
 
@@ -95,9 +95,9 @@ class Rig:
         self._workers = []
 
     def workers_kib(self) -> int:
-        """Resident memory of the worker processes; NotServing when one is gone."""
+        """Memory of the worker processes' own; NotServing when one is gone."""
         self.check_workers()
-        return sum(resident_kib(worker.pid) for worker in self._workers)
+        return sum(own_kib(worker.pid) for worker in self._workers)
 
     def check_workers(self) -> None:
         """NotServing when a worker has ended."""
