@@ -37,7 +37,7 @@ def attempt():
 
 def client_of(sandbox, key="sandbox") -> OntraportClient:
     account = OntraportAccount(Secret("sandbox"), Secret(key), f"{sandbox}/ontraport/1", 170)
-    return OntraportClient(account, transport=Transport(account, call_seconds=1.0))
+    return OntraportClient(account, transport=Transport(account, call_seconds=4.0))
 
 
 def fail(sandbox, *does, **match) -> None:
@@ -105,7 +105,7 @@ def test_an_ignored_filter_gives_no_one_elses_sale(sandbox, client, attempt):
     [
         ({"kind": "reset", "commit": False}, 0),
         ({"kind": "reset", "commit": True}, 1),
-        ({"kind": "hang", "seconds": 3, "commit": True}, 1),
+        ({"kind": "hang", "seconds": 30, "commit": True}, 1),
         ({"kind": "drip", "seconds": 0.3}, 1),
         ({"kind": "no_id"}, 1),
         ({"kind": "answer", "status": 502, "commit": True}, 1),
