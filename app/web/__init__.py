@@ -1,5 +1,6 @@
 """The receiver's Flask application; `create_app` is what the WSGI server calls."""
 
+import gc
 import os
 from functools import partial
 
@@ -37,6 +38,7 @@ def create_app(
         settings = load_settings(os.environ)
         lifetime.watch()
         readings = _store_numbers(settings)
+        _spare_the_collector()
     inbox = inbox or _store_inbox(settings)
     meters = metrics.Meters(readings)
     receiver = hooks.Receiver(hooks.doors(settings), inbox, settings.webhook_max_bytes, meters)
@@ -68,6 +70,12 @@ def _stored_items(settings: Settings) -> feeds.ReadItems:
     from app.web.catalogue import StoredItems  # noqa: PLC0415 - as above
 
     return StoredItems(settings)
+
+
+def _spare_the_collector() -> None:
+    """What is loaded stays, and deliveries leave next to no cycles: to look for them often is in vain."""
+    gc.freeze()
+    gc.set_threshold(50_000)
 
 
 def _bare_app() -> Flask:
