@@ -11,10 +11,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from marshmallow import ValidationError
-
-from app.errors import DeliveryFailure, FailureClass
-from app.ultracart.fields import Flag, Many, Number, One, Stamp, Text, Whole, Words, load
+from app.ultracart.fields import Flag, Many, Number, One, Stamp, Text, Whole, Words
+from app.ultracart.reading import read_model
 
 # How a field is read stands beside its type; all may be absent.
 Str = Annotated[str | None, Text()]
@@ -190,22 +188,4 @@ class Order:
 
 def load_order(payload: Mapping[str, Any]) -> Order:
     """The order in a payload; raises DeliveryFailure(MAPPING) when a field has an impossible type."""
-    try:
-        return load(Order, payload)
-    except ValidationError as error:
-        raise DeliveryFailure(
-            FailureClass.MAPPING,
-            f"The order holds something that cannot be: {_words(error.messages)}.",
-            hint="Look at the kept payload; a corrected snapshot of the order repairs this by itself.",
-        ) from error
-
-
-def _words(messages: Any) -> str:
-    """`{"summary": {"total": ["is no number"]}}` as "summary.total is no number"; values are not repeated."""
-    if isinstance(messages, Mapping):
-        parts = [
-            f"{key}{' ' if isinstance(value, list) else '.'}{_words(value)}"
-            for key, value in messages.items()
-        ]
-        return "; ".join(parts)
-    return ", ".join(str(message) for message in messages)
+    return read_model(Order, payload, "order")
