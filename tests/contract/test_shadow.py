@@ -1,4 +1,4 @@
-"""`relay shadow` against the sandbox's shop and CRM: what it says of each order, and that it writes nothing."""
+"""`relay shadow` against the sandbox: what it says of each order, and that it writes nothing."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
