@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 BIN := $(VENV)/bin
-JOBS ?= 4
+JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
 T ?=
 
 # The first interpreter that is new enough; the `PYTHON` of the command line or the environment goes first.

@@ -189,6 +189,5 @@ def _inbox(
         mark=mark,
         payload_seconds=settings.payload_days * DAY,
         exchange_seconds=settings.exchange_days * DAY,
-        ledger_seconds=settings.ledger_days * DAY,
         clock=clock,
     )

@@ -68,7 +68,6 @@ class FakeLedger:
         announced_row: str = "",
         writes: Sequence[Write] = (),
         exchanges: Sequence[bytes] = (),
-        exchange_seconds: int = 0,
     ) -> None:
         """Writes, and ends the announcement in `announced_row`."""
         if self.failing:

@@ -96,12 +96,13 @@ class Store:
         client.set("relay:instance", MARK)
         scripts = Scripts(client, {kind: _envelope(kind) for kind in Kinds})  # type: ignore[misc]
         spans = {"payload_seconds": PAYLOAD_SECONDS, "exchange_seconds": EXCHANGE_SECONDS}
-        spans["ledger_seconds"] = LEDGER_SECONDS
         return cls(
             client=client,
             scripts=scripts,
             inbox=Inbox(client, scripts, mark=MARK, clock=utc_now, **spans),
-            transmissions=Transmissions(scripts, read_payload, mark=MARK, **spans),
+            transmissions=Transmissions(
+                scripts, read_payload, mark=MARK, ledger_seconds=LEDGER_SECONDS, **spans
+            ),
             ledger=Ledger(client, scripts, mark=MARK),
             gates=Gates(client, clock, 300),
             letters=DeadLetters(client, scripts),

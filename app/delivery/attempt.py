@@ -11,7 +11,7 @@ from typing import TypeVar
 from app.errors import DeliveryFailure, FailureClass, LeaseLost, Postponed, StoreUnavailable
 from app.events import Exchange, Transmission
 from app.ontraport.context import RateLimit, boot_seconds
-from app.services import DAY, Services
+from app.services import Services
 from app.store.ledger import CALL_LEASE_MS, CALL_SECONDS, GateClosed, Go, Ledger, Pause, Write
 from app.store.records import Codec
 
@@ -30,6 +30,11 @@ class Call:
     deadline: float
     record: Callable[[Exchange], None]
     observe: Callable[[RateLimit], None]
+
+    @classmethod
+    def unrecorded(cls, seconds: float) -> "Call":
+        """A read for nobody's transmission, to end within `seconds`: nothing is kept of it."""
+        return cls(boot_seconds() + seconds, record=lambda exchange: None, observe=lambda limits: None)
 
     def check(self) -> None:
         """Refuses to send when the process was frozen past what its lease allows."""
@@ -111,7 +116,6 @@ class Attempt:
                 announced_row=announced_row or self.announced_row,
                 writes=writes,
                 exchanges=exchanges,
-                exchange_seconds=self.services.settings.exchange_days * DAY,
             ),
             self.sleep,
         )

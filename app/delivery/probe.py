@@ -2,7 +2,6 @@
 
 from app.delivery.attempt import Call
 from app.errors import DeliveryFailure
-from app.ontraport.context import boot_seconds
 from app.services import Services
 
 PROBE_SECONDS = 30.0
@@ -10,7 +9,7 @@ PROBE_SECONDS = 30.0
 
 def probe_account(services: Services, account: str) -> bool:
     """Opens the account's gate if the CRM answers a read; else keeps it closed. Raises StoreUnavailable."""
-    call = Call(boot_seconds() + PROBE_SECONDS, record=lambda exchange: None, observe=lambda limits: None)
+    call = Call.unrecorded(PROBE_SECONDS)
     try:
         services.ontraport[account].probe(call)
     except DeliveryFailure:

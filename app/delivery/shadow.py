@@ -10,7 +10,6 @@ from typing import Any
 from app.delivery.attempt import Call
 from app.errors import DeliveryFailure
 from app.events import Skipped
-from app.ontraport.context import boot_seconds
 from app.ontraport.schemas import LoggedTransaction
 from app.relay.sales import SalePlan, plan_sale
 from app.services import Services
@@ -80,7 +79,7 @@ class Shadow:
     def _permit(self) -> Call:
         rate = self._merchant.ontraport.rate_per_minute
         self._sleep(self._services.budget.book(self._services.scripts, self._merchant.account, 60_000 / rate))
-        return Call(boot_seconds() + CALL_SECONDS, record=lambda exchange: None, observe=lambda limits: None)
+        return Call.unrecorded(CALL_SECONDS)
 
 
 def _near(row: LoggedTransaction, plan: SalePlan) -> bool:

@@ -38,14 +38,13 @@ class Inbox:
         mark: str,
         payload_seconds: int,
         exchange_seconds: int,
-        ledger_seconds: int,
         clock: Callable[[], datetime],
     ) -> None:
         self._client = client
         self._scripts = scripts
         self._wire = Wire(client, scripts.source("admit"))
         self._mark = mark
-        self._head = (mark, DEDUPE_SECONDS, payload_seconds, exchange_seconds, ledger_seconds)
+        self._head = (mark, DEDUPE_SECONDS, payload_seconds, exchange_seconds)
         self._clock = clock
         self._codec = Codec()
         self._packing = threading.Lock()

@@ -101,14 +101,13 @@ class Ledger:
         announced_row: str = "",
         writes: Sequence[Write] = (),
         exchanges: Sequence[bytes] = (),
-        exchange_seconds: int = 0,
         lease_ms: int = BETWEEN_CALLS_LEASE_MS,
     ) -> None:
         """Records results and exchanges of a call, ends its announcement. Raises LeaseLost."""
         flat = [part for write in writes for part in write]
         with store_errors():
             owned = self._scripts.run(
-                "complete", transmission_id, token, announced_row, lease_ms, exchange_seconds,
+                "complete", transmission_id, token, announced_row, lease_ms,
                 len(writes), *flat, len(exchanges), *exchanges,
             )  # fmt: skip
         if not owned:

@@ -12,6 +12,8 @@ from app.policies import POLICIES
 
 # These free memory or end what was begun, so they may run when Redis is at its limit.
 ALLOWED_OVER_LIMIT = frozenset({"claim", "announce", "complete", "settle", "tick", "acquire", "replay"})
+# What stands before a script besides lib.lua, where it is too long for one file.
+PARTS = {"admit": ("admit_rows", "admit_rules")}
 
 
 def quote(value: str) -> str:
@@ -55,5 +57,5 @@ class Scripts:
         """The whole text of `name`.lua as the server gets it."""
         flags = " flags=allow-oom" if name in ALLOWED_OVER_LIMIT else ""
         folder = resources.files("app.store") / "scripts"
-        library = (folder / "lib.lua").read_text()
-        return "\n".join((f"#!lua{flags}", self._tables, library, (folder / f"{name}.lua").read_text()))
+        parts = [(folder / f"{part}.lua").read_text() for part in ("lib", *PARTS.get(name, ()), name)]
+        return "\n".join((f"#!lua{flags}", self._tables, *parts))

@@ -17,7 +17,7 @@ from app.store.inbox import Inbox
 from app.store.scripting import Scripts, tables
 from tasks.registry import Buried, register
 from tests.servers import Valkey
-from tests.stores import ACCOUNT, EXCHANGE_SECONDS, LEDGER_SECONDS, MARK, PAYLOAD_SECONDS, arrival, fact
+from tests.stores import ACCOUNT, EXCHANGE_SECONDS, MARK, PAYLOAD_SECONDS, arrival, fact
 
 pytestmark = pytest.mark.server
 
@@ -54,7 +54,6 @@ class Broker:
             mark=MARK,
             payload_seconds=PAYLOAD_SECONDS,
             exchange_seconds=EXCHANGE_SECONDS,
-            ledger_seconds=LEDGER_SECONDS,
             clock=utc_now,
         )
         item = arrival(fact(f"order:{kind}", kind), **payload)
