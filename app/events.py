@@ -93,12 +93,16 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """An event on its way into the store, with what it means. `raw` is its JSON as kept, UTF-8."""
+    """An event on its way into the store, with what it means. `raw` is its JSON as kept, UTF-8.
+
+    `backfill`: it was fetched to make good what was missed; it goes out behind all that is live.
+    """
 
     event: Event
     raw: bytes
     facts: tuple[Fact, ...]
     ignored: bool = False
+    backfill: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,7 @@ class Transmission:
 
     `token` is the fencing token of this claim; `attempt` counts from 1; `ledger` is the subject's
     row (names of done steps and their results) at the time of the claim. `replayed_ms` is when a person
-    last sent it again (milliseconds since 1970 UTC, 0: never).
+    last sent it again (milliseconds since 1970 UTC, 0: never). `backfill`: no webhook told of it.
     """
 
     id: str
@@ -133,6 +137,7 @@ class Transmission:
     payload: Mapping[str, Any]
     alone: bool = False
     replayed_ms: int = 0
+    backfill: bool = False
     ledger: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -26,7 +26,7 @@ def deliver(attempt: Attempt) -> Outcome:
         transmission.event_name,
         order,
         services.rules(transmission.account),
-        services.live_since[transmission.account],
+        None if transmission.backfill else services.live_since[transmission.account],
     )
     if isinstance(plan, Skipped):
         return plan

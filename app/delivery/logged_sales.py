@@ -46,7 +46,7 @@ def log_sale(attempt: Attempt, plan: SalePlan, contact: Contact, products: Mappi
     client = attempt.services.ontraport[account]
     fields = attempt.transmission.ledger
     sent = Sent.of(plan, contact.id)
-    if not fields.get("fs") and older_than_ledger(attempt, plan):
+    if not fields.get("fs") and may_be_there(attempt, plan):
         found = look_up(attempt, plan.order_id, sent, contact)
         if found:
             attempt.complete(_writes(attempt, sent, contact, found))
@@ -81,10 +81,13 @@ def _places(attempt: Attempt, plan: SalePlan, announced: Sent) -> Iterator[Sent]
         yield replace(announced, contact_id=current)
 
 
-def older_than_ledger(attempt: Attempt, plan: SalePlan) -> bool:
-    """True when this order may have been logged before our ledger began: the CRM is asked first."""
+def may_be_there(attempt: Attempt, plan: SalePlan) -> bool:
+    """True when another may have logged this order before us: the CRM is asked first.
+
+    So of orders from before our ledger began, and of those that were backfilled.
+    """
     born = attempt.services.born
-    return born is not None and plan.paid_at < born
+    return attempt.transmission.backfill or (born is not None and plan.paid_at < born)
 
 
 def look_up(attempt: Attempt, order_id: str, sent: Sent, contact: Contact) -> str | None:

@@ -112,7 +112,9 @@ def _content(item: Arrival | Unreadable, codec: Codec, merchant_id: str) -> tupl
 def _head(item: Arrival | Unreadable, event_id: str) -> tuple[Any, ...]:
     if isinstance(item, Unreadable):
         return "Q", event_id
-    return ("I", event_id) if item.ignored else ("E", event_id, [_packed(fact) for fact in item.facts])
+    if item.ignored:
+        return "I", event_id
+    return "E", event_id, [_packed(fact) for fact in item.facts], int(item.backfill)
 
 
 def _packed(fact: Fact) -> tuple[str | int, ...]:

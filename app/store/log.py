@@ -9,14 +9,21 @@ from app.events import Kind
 from app.store.connection import store_errors
 from app.store.records import Codec, text
 
+# As in scripts/lib.lua: places of what was backfilled begin here.
+BEHIND = 10**13
+
 
 @dataclass(frozen=True, slots=True)
 class AccountCounts:
-    """One account at a glance. `oldest_ms` is the creation time of the oldest that is ready, 0 if none."""
+    """One account at a glance. `oldest_ms` is the creation time of the oldest that is ready, 0 if none.
+
+    What was backfilled waits on purpose and has no part in it; `backfill` says how many of it are ready.
+    """
 
     states: dict[str, dict[str, int]]
     money: dict[str, int]
     oldest_ms: int
+    backfill: int = 0
 
 
 class Log:
@@ -36,13 +43,14 @@ class Log:
             raw = self._client.hgetall(f"n:{account}")
             money = self._client.hgetall(f"money:{account}")
             oldest = [self._client.zrange(f"ready:{account}:{kind}", 0, 0, withscores=True) for kind in Kind]
+            backfill = sum(self._client.zcount(f"ready:{account}:{kind}", BEHIND, "+inf") for kind in Kind)
         states: dict[str, dict[str, int]] = {}
         for name, number in raw.items():
             kind, _, state = text(name).partition(":")
             states.setdefault(kind, {})[state] = int(number)
-        scores = [int(found[0][1]) for found in oldest if found]
+        scores = [score for found in oldest if found and (score := int(found[0][1])) < BEHIND]
         waiting = {text(currency): int(cents) for currency, cents in money.items() if int(cents)}
-        return AccountCounts(states, waiting, min(scores, default=0))
+        return AccountCounts(states, waiting, min(scores, default=0), backfill)
 
     def events(self) -> dict[str, int]:
         """How many events were accepted, duplicates, ignored and quarantined since the first start."""

@@ -131,6 +131,7 @@ class Transmissions:
             payload=self._read_payload(raw),
             alone=alone,
             replayed_ms=int(fields.get("rp", "0")),
+            backfill="o" in fields,
             ledger=ledger,
         )
 

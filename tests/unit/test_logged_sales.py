@@ -218,6 +218,12 @@ class TestOlderThanTheLedger:
         assert log(desk) == "42"
         assert desk.crm.names() == ["log_sale"]
 
+    def test_what_was_backfilled_is_looked_for_whatever_its_age(self):
+        desk = Desk()
+        desk.crm.listed = [logged(id="41")]
+        assert log(desk, attempt={"backfill": True}) == "41"
+        assert desk.crm.names() == ["transactions"]
+
     def test_another_total_and_time_is_for_a_person(self):
         desk = Desk(born=BEGIN)
         desk.crm.listed = [logged(total=Decimal(1), date=None)]

@@ -1,14 +1,14 @@
 -- Takes one delivery into the store: dedupe, facts, lines, wake-ups. All reads that can fail come first.
 -- ARGV: mark, dedupe seconds, payload seconds, exchange seconds, heads, then digest and blob of
 -- each item ('' where it has no digest). Heads is a JSON list with one entry an item:
---   ["E", eid, [[kind, account, subject, version, cents, currency, rule, value], …]]
+--   ["E", eid, [[kind, account, subject, version, cents, currency, rule, value], …], backfill (0|1)]
 --   ["I", eid]                   an event of an unknown name
 --   ["Q", eid]                   something that could not be read
 -- A call costs a microsecond or two, so what is the same for all items is read and written once.
 local items, marks = {}, {}
 for n, head in ipairs(cjson.decode(ARGV[5])) do
   local item = {tag = head[1], eid = head[2], facts = {}, digest = ARGV[2 * n + 4], blob = ARGV[2 * n + 5]}
-  for f, packed in ipairs(head[3] or {}) do item.facts[f] = read_fact(packed) end
+  for f, packed in ipairs(head[3] or {}) do item.facts[f] = read_fact(packed, head[4] == 1) end
   items[n], marks[n] = item, 'd:' .. item.digest
   if item.tag == 'Q' then redis.call('ZCARD', 'quarantine') end
 end

@@ -22,12 +22,18 @@ local function create(fact, tid, eid)
   if row.exists then redis.call('PERSIST', fact.row) end
   redis.call('HSET', 't:' .. tid, 'k', fact.kind, 'a', fact.account, 's', fact.subject, 'e', eid,
     'st', state, 'v', fact.version, 'c', now_text, 'm', fact.cents, 'cu', fact.currency)
+  if fact.backfill then redis.call('HSET', 't:' .. tid, 'o', 'backfill') end
   add('n:' .. fact.account, fact.kind .. ':' .. state, 1)
   if fact.currency ~= '' and fact.cents ~= 0 then add('money:' .. fact.account, fact.currency, fact.cents) end
-  if line then return advance(fact.row, fact.account) end
+  if line then
+    if not fact.backfill then
+      for before in string.gmatch(line, '%S+') do await(before, fact.account) end
+    end
+    return advance(fact.row, fact.account)
+  end
   local key = 'ready:' .. fact.account .. ':' .. fact.kind
   local members = ready[key] or {}
-  members[#members + 1], members[#members + 2] = now_text, tid
+  members[#members + 1], members[#members + 2] = fact.backfill and text(now + BEHIND) or now_text, tid
   ready[key] = members
 end
 
@@ -44,6 +50,11 @@ local function replace(fact, tid, eid, whatever_its_age)
   end
   if state ~= 'skipped' then release_event(t[3], 0) end
   redis.call('HSET', 't:' .. tid, 'e', eid, 'v', fact.version, 'm', fact.cents, 'cu', fact.currency)
+  if not fact.backfill then
+    await(tid, fact.account)
+  elseif state == 'skipped' or state == 'dead' then
+    redis.call('HSET', 't:' .. tid, 'o', 'backfill')
+  end
   if state ~= 'skipped' then money(t[6] and fact.account, t[6], -tonumber(t[5])) end
   money(fact.account, fact.currency, fact.cents)
   if state == 'ready' or state == 'held' then return true end

@@ -16,7 +16,7 @@ if tonumber(t[6] or '0') >= 3 and alone == '0' then return {'suspect'} end
 redis.call('ZREM', handed, tid)
 local gate = redis.call('HGET', 'g:' .. account, 'state')
 if gate and gate ~= 'open' then
-  redis.call('ZADD', 'ready:' .. account .. ':' .. kind, t[7], tid)
+  redis.call('ZADD', 'ready:' .. account .. ':' .. kind, place(tid, t[7]), tid)
   return {'nothing', 'gate closed'}
 end
 redis.call('ZREM', 'ready:' .. account .. ':' .. kind, tid)

@@ -33,6 +33,39 @@ local function push(kind, tid)
   redis.call('LPUSH', kind, message)
 end
 
+-- What was backfilled (`o`) stands behind all that is live: its place in a ready list is so many ms later.
+-- One that something live waits for is `awaited`: it keeps its origin and goes as if it were live.
+local BEHIND = 1e13
+
+local function place(tid, created)
+  if redis.call('HGET', 't:' .. tid, 'o') == 'backfill' then return text(created + BEHIND) end
+  return created
+end
+
+local function await(tid, account)
+  local t = redis.call('HMGET', 't:' .. tid, 'o', 'k', 'c')
+  if t[1] ~= 'backfill' then return end
+  redis.call('HSET', 't:' .. tid, 'o', 'awaited')
+  redis.call('ZADD', 'ready:' .. account .. ':' .. t[2], 'XX', t[3], tid)
+end
+
+-- Up to `room` of a ready list, the first first, onto the queue.
+local function hand(account, kind, room, now)
+  local popped = redis.call('ZPOPMIN', 'ready:' .. account .. ':' .. kind, room)
+  for i = 1, #popped, 2 do
+    push(kind, popped[i])
+    redis.call('ZADD', 'handed:' .. account .. ':' .. kind, now, popped[i])
+  end
+end
+
+-- A quarter of the window keeps all threads at work, and what comes in live has the rest at once.
+local function refill_behind(account, window, now)
+  for _, kind in ipairs(KINDS) do
+    local room = math.max(1, math.floor(window / 4)) - redis.call('ZCARD', 'handed:' .. account .. ':' .. kind)
+    if room > 0 then hand(account, kind, room, now) end
+  end
+end
+
 -- Ready -> handed, by priority, as far as the window, the gate and the budget allow: while the account's
 -- requests are booked for seconds ahead, what has begun is finished before anything new is begun.
 local BOOKED_AHEAD = 8000
@@ -42,29 +75,27 @@ local function refill(account, now)
   if gate and gate ~= 'open' then return end
   if tonumber(redis.call('GET', 'b:' .. account) or '0') - now > BOOKED_AHEAD then return end
   local window = tonumber(redis.call('GET', 'relay:window') or '32')
-  local money_waits = false
+  local money_waits, live_waits, behind = false, false, false
   for _, kind in ipairs(KINDS) do
     local ready, handed = 'ready:' .. account .. ':' .. kind, 'handed:' .. account .. ':' .. kind
     local waiting = redis.call('ZCARD', ready)
     if waiting > 0 then
+      local live = redis.call('ZCOUNT', ready, '-inf', '(' .. text(BEHIND))
+      behind = behind or live < waiting
       local limit = window
       if money_waits and not MONEY[kind] then limit = math.max(1, math.floor(window / 10)) end
       local room = limit - redis.call('ZCARD', handed)
-      if room > 0 then
-        local popped = redis.call('ZPOPMIN', ready, room)
-        for i = 1, #popped, 2 do
-          push(kind, popped[i])
-          redis.call('ZADD', handed, now, popped[i])
-        end
-      end
-      if MONEY[kind] and waiting > room then money_waits = true end
+      if room > 0 and live > 0 then hand(account, kind, math.min(room, live), now) end
+      if MONEY[kind] and live > room then money_waits = true end
+      live_waits = live_waits or live > room
     end
   end
+  if behind and not live_waits then refill_behind(account, window, now) end
 end
 
 local function make_ready(tid, account, kind, from, created)
   redis.call('HSET', 't:' .. tid, 'st', 'ready')
-  redis.call('ZADD', 'ready:' .. account .. ':' .. kind, created, tid)
+  redis.call('ZADD', 'ready:' .. account .. ':' .. kind, place(tid, created), tid)
   count(account, kind, from, 'ready')
 end
 
