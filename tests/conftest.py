@@ -1,5 +1,6 @@
 """Fixtures that several tiers share: a real store, the sandbox, settings and services between them."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,10 +17,21 @@ hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("steady")
 
 
+NO_DOTENV = Path(os.devnull)
+
+
 @pytest.fixture(autouse=True)
 def _only_this_machine() -> None:
     """No test reaches anything but this machine."""
     socket_allow_hosts(["127.0.0.1", "::1", "localhost"], allow_unix_socket=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_settings_of_a_developer() -> Iterator[None]:
+    """The `.env` of whoever runs the tests is not read, unless a test names a file; see also `Server`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(load_settings, "__defaults__", (NO_DOTENV,))
+        yield
 
 
 @pytest.fixture(scope="session")

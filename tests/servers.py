@@ -49,15 +49,13 @@ def wait_until(
 
 
 class Server:
-    """A child process with its log in a file."""
+    """A child process with its log in a file, run beside it: not where a developer's `.env` lies."""
 
-    def __init__(
-        self, command: Sequence[str], log: Path, env: Mapping[str, str] | None = None, cwd: Path = ROOT
-    ) -> None:
+    def __init__(self, command: Sequence[str], log: Path, env: Mapping[str, str] | None = None) -> None:
         self.command = list(command)
         self.log = log
-        self.cwd = cwd
-        self.env = {**os.environ, **(env or {})}
+        self.cwd = log.parent
+        self.env = {**os.environ, "PYTHONPATH": str(ROOT), **(env or {})}
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

@@ -18,7 +18,7 @@ from app.services import Services, build_services
 from app.settings import load_settings
 from tests.integration.engine import ACCOUNT
 from tests.integration.orders import Order, batches
-from tests.servers import ROOT, Sandbox, Server, free_port, wait_until
+from tests.servers import Sandbox, Server, free_port, wait_until
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
@@ -45,12 +45,11 @@ class Relay(Server):
             "ONTRAPORT_BASE_URL": f"{sandbox.base}/ontraport/1",
             "ONTRAPORT_RATE_PER_MINUTE": "60000",
             "WORKER_PROCESSES": "2",
-            # Its own store, whatever a developer's shell or `.env` says.
+            # Its own store, whatever a developer's shell says.
             "REDIS_URL": "",
-            "PYTHONPATH": str(ROOT),
         }
         command = [sys.executable, "-m", "app.cli", "run"]
-        super().__init__(command, directory / "relay.log", environment, cwd=directory)
+        super().__init__(command, directory / "relay.log", environment)
 
     def start(self) -> None:
         super().start()
