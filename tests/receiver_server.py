@@ -21,8 +21,10 @@ from flask import Flask
 
 from app.events import Admission, Arrival, Unreadable
 from app.logs import configure_logs
-from app.web import create_app, server
+from app.web import body, create_app, server
+from app.web.body import LONGEST_SECONDS
 from app.web.lifetime import Lifetime
+from app.web.slow_senders import SlowSenders
 from tests.receiver import FakeInbox, settings
 
 SLOW_SECONDS = 1.0
@@ -47,6 +49,8 @@ def create() -> Flask:
     configure_logs(patient=True)
     lifetime = Lifetime()
     lifetime.watch()
+    body.LONGEST_SECONDS = float(os.environ["TEST_LONGEST_SECONDS"])
+    SlowSenders(body.LONGEST_SECONDS).watch()
     inbox = SlowInbox()
     app = create_app(settings(), inbox, lifetime=lifetime)
 
@@ -138,14 +142,19 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 @contextmanager
-def running(notice_seconds: float = NOTICE_SECONDS) -> Iterator[Running]:
-    """The server at a free port, in a process group of its own."""
+def running(
+    notice_seconds: float = NOTICE_SECONDS, longest_seconds: float = LONGEST_SECONDS
+) -> Iterator[Running]:
+    """The server at a free port, in a process group of its own; a body may take `longest_seconds`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "tests.receiver_server", str(port), str(notice_seconds)]
+    environ = {**os.environ, "TEST_LONGEST_SECONDS": str(longest_seconds)}
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=log)
+        process = subprocess.Popen(
+            command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=log, env=environ
+        )
         try:
             up = Running(process, port, log)
             wait_for(up.alive)

@@ -15,6 +15,7 @@ from app.web.answer import Answer, answer
 from app.web.inbox import Inbox, LateInbox
 from app.web.lane import Lane
 from app.web.lifetime import Lifetime
+from app.web.slow_senders import SlowSenders
 
 log = structlog.get_logger()
 
@@ -37,6 +38,7 @@ def create_app(
         configure_logs(patient=True)
         settings = load_settings(os.environ)
         lifetime.watch()
+        SlowSenders().watch()
         readings = _store_numbers(settings)
         _spare_the_collector()
     inbox = inbox or _store_inbox(settings)

@@ -1,11 +1,14 @@
 """The body of a delivery, counted while it is read and never larger than the limit; for app.web only."""
 
+import time
 import zlib
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 from app.web.answer import Refusal
 
+# UltraCart itself gives up after 30 seconds.
+LONGEST_SECONDS = 30.0
 PIECE = 256 * 1024
 MAX_INFLATED = 64 * 1024 * 1024
 GZIP_MAGIC = b"\x1f\x8b"
@@ -26,7 +29,8 @@ def announced_size(environ: Mapping[str, Any], limit: int) -> int | None:
 
 
 def read(environ: Mapping[str, Any], announced: int | None, limit: int) -> bytes:
-    """The whole body. Raises Refusal 413 beyond the limit, 400 when the client went away in the middle.
+    """The whole body. Raises Refusal 413 beyond the limit, 400 when the client went away in the middle, 408
+    when it took too long (app.web.slow_senders breaks off what does not end).
 
     The server ends the input silently when the connection breaks, so a body shorter than announced is half a
     delivery and is not taken. A chunked body that breaks looks whole; it cannot be read as JSON, though.
@@ -34,9 +38,12 @@ def read(environ: Mapping[str, Any], announced: int | None, limit: int) -> bytes
     stream: BinaryIO = environ["wsgi.input"]
     if announced is None and not environ.get("wsgi.input_terminated"):
         return b""
+    started = time.monotonic()
     body = _read_up_to(stream, limit + 1 if announced is None else announced)
     if len(body) > limit:
         raise too_large(limit)
+    if time.monotonic() - started >= LONGEST_SECONDS:
+        raise Refusal(408, f"the body took longer than {LONGEST_SECONDS:.0f} seconds")
     if announced is not None and len(body) < announced:
         raise Refusal(400, "the body ended before its announced length")
     return body

@@ -18,7 +18,7 @@ from app.errors import RelayError
 from app.events import Admission
 from app.web.answer import FIXED_HEADERS, Answer
 
-ANSWERS = ("200", "400", "401", "404", "413", "503")
+ANSWERS = ("200", "400", "401", "404", "408", "413", "503")
 FATES = ("accepted", "duplicates", "ignored", "quarantined")
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 

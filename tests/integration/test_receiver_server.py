@@ -1,12 +1,14 @@
 """The receiver under the real server, spoken to byte by byte."""
 
 import os
+import select
 import signal
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import pytest
 
+from app.web.server import THREADS
 from tests.receiver import LIMIT, PATH, basic, delivery, order
 from tests.receiver_server import Running, drained, running, wait_for
 
@@ -216,3 +218,45 @@ def test_a_worker_whose_main_process_was_killed_ends_too(own_receiver: Running) 
     own_receiver.process.kill()
     own_receiver.process.wait()
     wait_for(lambda: not own_receiver.listens())
+
+
+@pytest.fixture(scope="module")
+def hurried() -> Iterator[Running]:
+    """A receiver to whom two seconds are long."""
+    with running(longest_seconds=2) as up:
+        yield up
+
+
+@pytest.mark.parametrize("coding", ["announced", "chunked"])
+@pytest.mark.parametrize("drips", [True, False], ids=["drips", "stalls"])
+def test_a_body_that_does_not_end_is_broken_off(hurried: Running, coding: str, drips: bool) -> None:
+    before = hurried.kept()
+    whole = delivery(order("ENDLESS"))
+    piece = chunk(b" ") if coding == "chunked" else b" "
+    begin = head(CHUNKED, CLOSE) + chunk(whole) if coding == "chunked" else head(length(10_000)) + whole
+    with hurried.connect() as slow:
+        slow.sendall(begin)
+        while drips and not select.select([slow], [], [], 0.05)[0]:
+            slow.sendall(piece)
+        assert status(drained(slow)) == 408
+    assert hurried.kept() == before
+
+
+def test_many_that_stall_give_their_threads_back(hurried: Running) -> None:
+    with ExitStack() as opened:
+        stalled = [opened.enter_context(hurried.connect()) for _ in range(THREADS + 8)]
+        for connection in stalled:
+            connection.sendall(head(length(100), CLOSE) + b"[")
+        assert status(hurried.ask(posted(delivery(order("BEHIND")), CLOSE))) == 200
+    wait_for(hurried.alive)
+
+
+def test_a_connection_that_rests_between_two_deliveries_is_left_alone(hurried: Running) -> None:
+    with hurried.connect() as connection:
+        connection.sendall(posted(delivery(order("BEFORE-THE-REST"))))
+        assert status(connection.recv(10_000)) == 200
+        with hurried.connect() as slow:  # as long as it takes to break off another
+            slow.sendall(head(length(100), CLOSE) + b"[")
+            assert status(drained(slow)) == 408
+        connection.sendall(posted(delivery(order("AFTER-THE-REST")), CLOSE))
+        assert status(drained(connection)) == 200
