@@ -79,6 +79,7 @@ class Fact:
     `subject` is what stays in order (`order:DEMO-1`); `version` is the snapshot's own age stamp in
     milliseconds since 1970 UTC (0: none known); `amount` and `currency` say how much money waits.
     `value` is the total in cents under ONCE (empty: not told) and GROW, a hash of the content under STATE.
+    `person` is a hash of whose it is (empty: of no matter), by which snapshots of one version differ.
     """
 
     kind: Kind
@@ -89,6 +90,7 @@ class Fact:
     currency: str = ""
     rule: Rule = Rule.ONCE
     value: str = ""
+    person: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,8 @@ class Transmission:
 
     `token` is the fencing token of this claim; `attempt` counts from 1; `ledger` is the subject's
     row (names of done steps and their results) at the time of the claim. `replayed_ms` is when a person
-    last sent it again (milliseconds since 1970 UTC, 0: never). `backfill`: no webhook told of it.
+    last sent it again (milliseconds since 1970 UTC, 0: never). `backfill`: no webhook told of it. `tied`: it
+    says something else than the snapshot before it, and no date tells which of the two is newer.
     """
 
     id: str
@@ -138,6 +141,7 @@ class Transmission:
     alone: bool = False
     replayed_ms: int = 0
     backfill: bool = False
+    tied: bool = False
     ledger: Mapping[str, str] = field(default_factory=dict)
 
 

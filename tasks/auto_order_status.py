@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 from app.delivery.attempt import Attempt
-from app.delivery.contacts import Contact, with_contact
+from app.delivery.contacts import Contact, hold_contact, with_contact
 from app.delivery.custom_fields import custom_values
 from app.delivery.notes import write_note_once
+from app.delivery.shop import newest_auto_order
 from app.delivery.tags import remove_tags, write_tags
 from app.events import Delivered, Outcome, Skipped
-from app.relay.auto_orders import AutoOrderPlan, plan_auto_order
+from app.relay.auto_orders import AutoOrderPlan, auto_order_of, plan_auto_order, told_anew
 from app.store.records import milliseconds
 
 FIELD = "Auto Order Status"
@@ -21,13 +22,30 @@ def deliver(attempt: Attempt) -> Outcome:
     transmission = attempt.transmission
     rules = attempt.services.accounts[transmission.account].rules
     plan = plan_auto_order(transmission.event_name, transmission.payload, rules)
+    version = 0
+    if isinstance(plan, AutoOrderPlan) and transmission.tied:
+        version, plan = _as_it_is_now(attempt, plan)
     if isinstance(plan, Skipped):
         return plan
     values = custom_values(attempt, {FIELD: plan.word})
     # A snapshot without any date counts by its arrival.
-    version = plan.version or milliseconds(transmission.created_at)
+    version = max(version, plan.version) or milliseconds(transmission.created_at)
     contact = replace(plan.contact, groups={GROUP: values}, version=version)
     return with_contact(attempt, contact, lambda found: _tell(attempt, plan, found))
+
+
+def _as_it_is_now(attempt: Attempt, plan: AutoOrderPlan) -> tuple[int, AutoOrderPlan | Skipped]:
+    """The plan by what the shop says now, with its age, where the snapshot is tied with the one before it."""
+    name, payload = attempt.transmission.event_name, attempt.transmission.payload
+    # While another transmission writes the contact, no request to the shop is spent on this one.
+    hold_contact(attempt, plan.email)
+    told = auto_order_of(name, payload)
+    now = newest_auto_order(attempt, told)
+    if now is told:
+        return 0, plan
+    rules = attempt.services.accounts[attempt.transmission.account].rules
+    asked_at = 0 if plan.version else milliseconds(attempt.services.clock())
+    return max(plan.version, asked_at), plan_auto_order(*told_anew(name, payload, now), rules)
 
 
 def _tell(attempt: Attempt, plan: AutoOrderPlan, contact: Contact) -> Outcome:
@@ -37,7 +55,7 @@ def _tell(attempt: Attempt, plan: AutoOrderPlan, contact: Contact) -> Outcome:
         _change_tag(attempt, contact, rules.auto_order_tags.get(plan.word, ""))
     if rules.auto_order_note and plan.note:
         write_note_once(attempt, contact.id, plan.note)
-    later = "; the field shows a later change of another auto order" if stands else ""
+    later = "; the field shows a later change" if stands else ""
     return Delivered(f"contact {contact.id}: {plan.word}{later}")
 
 

@@ -6,6 +6,7 @@ from app.delivery.attempt import Attempt
 from app.delivery.contacts import Contact, with_contact
 from app.delivery.custom_fields import custom_values
 from app.delivery.notes import write_note_once
+from app.delivery.shop import newest_order
 from app.delivery.tags import write_tags
 from app.events import Delivered, Outcome, Skipped
 from app.relay.order_statuses import OrderStatusPlan, plan_order_status
@@ -16,6 +17,8 @@ def deliver(attempt: Attempt) -> Outcome:
     transmission = attempt.transmission
     rules = attempt.services.accounts[transmission.account].rules
     plan = plan_order_status(transmission.event_name, transmission.payload, rules)
+    if isinstance(plan, OrderStatusPlan) and transmission.tied:
+        plan = plan_order_status(transmission.event_name, newest_order(attempt), rules)
     if isinstance(plan, Skipped):
         return plan
     groups = dict(plan.contact.groups)

@@ -114,7 +114,8 @@ class Engine:
         if isinstance(outcome, Skipped):
             return Settlement(Ending.SKIPPED, outcome.reason)
         self._services.gates.succeeded(attempt.transmission.account)
-        return Settlement(Ending.DELIVERED, outcome.note)
+        note = "; ".join(part for part in (outcome.note, attempt.remark) if part)
+        return Settlement(Ending.DELIVERED, note)
 
     @staticmethod
     def _postponed(attempt: Attempt, postponed: Postponed) -> Settlement:

@@ -46,7 +46,8 @@ class Call:
 class Attempt:
     """The working side of a Transmission. Used by one thread, from claim to settle.
 
-    `pause` waits for a slot of the budget and ends early at SIGTERM; `sleep` waits for the store.
+    `pause` waits for a slot of the budget and ends early at SIGTERM; `sleep` waits for the store. `remark`
+    is what the log says besides the outcome.
     """
 
     transmission: Transmission
@@ -56,6 +57,7 @@ class Attempt:
     stopping: Callable[[], bool] = lambda: False
     exchanges: list[bytes] = field(default_factory=list)
     noted: list[Write] = field(default_factory=list)
+    remark: str = ""
     announced_row: str = ""
     _looked_ms: int = 0
 

@@ -69,6 +69,11 @@ def with_contact(attempt: Attempt, plan: ContactPlan, act: Callable[[Contact], T
     return act(write_contact(attempt, plan))
 
 
+def hold_contact(attempt: Attempt, email: str) -> None:
+    """Becomes the one writer of the contact with this address; raises Postponed while another one is."""
+    attempt.acquire(Ledger.contact_row(attempt.transmission.account, email_hash(email)), "this contact")
+
+
 def forget_contact(attempt: Attempt, contact: Contact) -> None:
     """The CRM no longer knows the id (merged or deleted): the next upsert finds the right one."""
     forgotten: list[Write] = [(contact.row, "id", "")]

@@ -17,6 +17,9 @@ from app.ultracart.auto_orders import AutoOrder, load_auto_order
 from app.ultracart.catalogue import ORDER_EVENTS
 from app.ultracart.schemas import Order, load_order
 
+# The event that does not say by its name in which state the auto order is.
+UPDATE = "auto_order_update"
+
 
 @dataclass(frozen=True, slots=True)
 class AutoOrderPlan:
@@ -47,8 +50,8 @@ def plan_auto_order(
 
     Raises DeliveryFailure(MAPPING) in plain words when the payload does not say enough.
     """
-    inside = payload.get("auto_order") if event_name in ORDER_EVENTS else payload
-    if not isinstance(inside, Mapping):
+    inside = auto_order_of(event_name, payload)
+    if not inside:
         return Skipped("the order belongs to no auto order")
     auto_order = load_auto_order(inside)
     order = load_order(payload) if event_name in ORDER_EVENTS else _an_order_of(auto_order)
@@ -56,6 +59,22 @@ def plan_auto_order(
         return Skipped("test order")
     skipped = excluded_order(order, rules) if order else None
     return skipped or _plan(event_name, inside, auto_order, order, rules)
+
+
+def auto_order_of(event_name: str, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The auto order that an event tells of: its payload, or the one inside an order's."""
+    inside = payload.get("auto_order") if event_name in ORDER_EVENTS else payload
+    return inside if isinstance(inside, Mapping) else {}
+
+
+def told_anew(
+    event_name: str, payload: Mapping[str, Any], now: Mapping[str, Any]
+) -> tuple[str, Mapping[str, Any]]:
+    """The event as it would tell the auto order `now`; of the old payload remains whose it is."""
+    if event_name in ORDER_EVENTS:
+        return event_name, {**payload, "auto_order": now}
+    people = {name: payload[name] for name in ("original_order", "rebill_orders") if payload.get(name)}
+    return UPDATE, {**now, **people}
 
 
 def _plan(

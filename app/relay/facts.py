@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
+from zlib import crc32
 
 from app.events import Event, Fact, Kind, Rule
 from app.relay import contents, raw
@@ -48,6 +49,16 @@ def freshness(order: Mapping[str, Any]) -> int:
     return raw.latest(found)
 
 
+def auto_order_content(event_name: str, auto_order: Mapping[str, Any]) -> str:
+    """`state@version`: a stale snapshot is told by the newest one, also when that said the same as before.
+
+    Without a date it is the state alone: one that says the same as is known says nothing new.
+    """
+    version = auto_order_freshness(auto_order)
+    state = raw.content_hash(auto_order_state(event_name, auto_order))
+    return f"{state}@{version}" if version else state
+
+
 def _order(event: Event, account: str) -> tuple[Fact, ...]:
     order, subject = event.payload, f"order:{event.object_key}"
     sold = tells_of_a_sale(event.name, order)
@@ -77,7 +88,15 @@ def _sale(order: Mapping[str, Any], account: str, subject: str, fresh: int) -> F
         amount=_money(total),
         currency=_currency(order),
         value="" if total is None else str(total),
+        person=_person(order),
     )
+
+
+def _person(order: Mapping[str, Any]) -> str:
+    """Stands for who bought, as this order tells it; 8 hexadecimal digits."""
+    profile = order.get("customer_profile")
+    email = profile.get("email") if isinstance(profile, dict) else None
+    return f"{crc32(repr((order.get('billing'), email)).encode()):08x}"
 
 
 def _refunded(event_name: str, order: Mapping[str, Any], sold: bool) -> int | None:
@@ -122,11 +141,7 @@ def _state(kind: Kind, account: str, subject: str, version: int, content: str) -
 
 
 def _auto_order_status(event_name: str, auto_order: Mapping[str, Any], account: str) -> Fact:
-    """The version is part of the content: a stale snapshot is told by the newest one, also when that said
-    the same as the one before it.
-    """
-    version = auto_order_freshness(auto_order)
-    content = raw.content_hash(auto_order_state(event_name, auto_order), version)
+    version, content = auto_order_freshness(auto_order), auto_order_content(event_name, auto_order)
     subject = f"auto_order:{raw.key(auto_order.get('auto_order_oid'))}"
     return _state(Kind.AUTO_ORDER_STATUS, account, subject, version, content)
 

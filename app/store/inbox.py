@@ -121,7 +121,8 @@ def _packed(fact: Fact) -> tuple[str | int, ...]:
     """A fact as admit.lua reads it; the version as text, since Lua would round it."""
     cents = _cents(fact.amount)
     return (
-        fact.kind, fact.account, fact.subject, str(fact.version), cents, fact.currency, fact.rule, fact.value
+        fact.kind, fact.account, fact.subject, str(fact.version), cents, fact.currency, fact.rule, fact.value,
+        fact.person,
     )  # fmt: skip
 
 

@@ -132,6 +132,7 @@ class Transmissions:
             alone=alone,
             replayed_ms=int(fields.get("rp", "0")),
             backfill="o" in fields,
+            tied="ti" in fields,
             ledger=ledger,
         )
 

@@ -32,6 +32,35 @@ def test_in_the_ready_list(store: Store):
     assert store.claim(tid).payload["snapshot"] == 2
 
 
+@pytest.mark.parametrize(
+    ("version", "changes", "tied"),
+    [
+        (1, {"person": "ann"}, False),
+        (1, {"person": "bob"}, True),
+        (1, {"person": "ann", "amount": Decimal(12)}, True),
+        (2, {"person": "bob"}, False),
+    ],
+)
+@pytest.mark.parametrize("running", [False, True])
+def test_of_one_age_it_is_tied_when_it_tells_of_another_total_or_person(
+    store: Store, running: bool, version: int, changes: dict[str, Any], tied: bool
+):
+    tid = store.sale(version=1, person="ann")
+    claimed = store.claim(tid) if running else None
+    newer(store, version, **changes)
+    if claimed:
+        store.settle(claimed, Ending.POSTPONED, failure="busy", delay_seconds=0)
+        store.transmissions.tick("worker", 1)
+    assert store.claim(tid).tied is tied
+
+
+def test_a_tie_lasts_until_a_newer_one_ends_it(store: Store):
+    tid = store.sale(version=1, person="ann")
+    for version, person, tied in ((1, "bob", "1"), (1, "bob", "1"), (2, "bob", ""), (2, "ann", "1")):
+        newer(store, version, person=person)
+        assert store.field(tid, "ti") == tied
+
+
 def test_behind_another_one(store: Store):
     store.admit(fact(kind=Kinds.ORDER_STATUS))
     tid = store.sale(version=1)

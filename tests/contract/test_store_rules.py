@@ -106,6 +106,29 @@ class TestState:
         assert store.state(status(store, "A", version=4)) == ""
         assert store.log.events()["stale"] == 1
 
+    @pytest.mark.parametrize(
+        ("before", "now", "tied"),
+        [
+            (("A", 5), ("B", 6), False),
+            (("A", 5), ("B", 5), True),
+            (("A", 5), ("B", 0), True),
+            (("A", 0), ("B", 5), True),
+            (("A", 0), ("B", 0), True),
+            (("A@5", 5), ("B@5", 5), True),
+            (("A@5", 5), ("A@6", 6), False),
+            (("A", 0), ("A@5", 5), False),
+        ],
+    )
+    def test_what_no_date_puts_in_order_is_tied(self, store: Store, before, now, tied):
+        first, second = status(store, *before), status(store, *now)
+        assert [store.field(tid, "ti") for tid in (first, second)] == ["", "1" if tied else ""]
+        assert store.claim(second).tied is tied
+
+    def test_a_state_without_a_date_that_says_the_same_is_no_news(self, store: Store):
+        store.deliver(status(store, "A@5", 5))
+        assert store.state(status(store, "A", 0)) == ""
+        assert store.state(status(store, "A@5", 5)) == ""
+
     @pytest.mark.parametrize("waiting", ["ready", "held", "retrying", "dead"])
     def test_what_still_waits_gives_way(self, store: Store, waiting: str):
         head = store.sale() if waiting == "held" else ""

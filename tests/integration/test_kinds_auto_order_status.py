@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.contract.shops import ShopAt
 from tests.integration.engine import ACCOUNT
 from tests.integration.orders import Order
 from tests.integration.relay import Relay
@@ -116,9 +117,7 @@ def test_the_field_shows_the_most_recent_change_of_several_auto_orders(relay: Re
     assert contact["fields"][FIELD] == "card declined"
     assert contact["tags"] == ["Card declined"]
     assert [f"AO{oid}" in note for oid, note in zip((first, second, first), contact["notes"], strict=True)]
-    assert (
-        "a later change of another auto order" in relay.last("auto_order_status", f"auto_order:{first}")["r"]
-    )
+    assert "shows a later change" in relay.last("auto_order_status", f"auto_order:{first}")["r"]
 
 
 def test_a_status_has_one_tag_at_a_time(relay: Relay):
@@ -147,6 +146,84 @@ def test_without_a_date_the_order_of_arrival_counts(relay: Relay):
         fields = STATES[word][1]
         relay.settle(auto_order(name, oid, one, on(0), **fields | bare))
         assert status(relay, one) == word
+
+
+def at_the_shop(relay: Relay, told: Told, **changed: Any) -> ShopAt:
+    """The shop has the auto order that was told, but for what `changed` since."""
+    shop = ShopAt(relay.sandbox)
+    shop.fill(auto_orders=[told[1] | changed])
+    return shop
+
+
+@pytest.mark.parametrize("dated", [True, False])
+@pytest.mark.parametrize("first", ["active", "card declined"])
+def test_where_no_date_tells_the_shop_is_asked(relay: Relay, dated: bool, first: str):
+    one, oid = Order(), new_oid()
+    bare: dict[str, Any] = {} if dated else {"logs": []}
+    told = {
+        word: auto_order(STATES[word][0], oid, one, on(1), **STATES[word][1] | bare)
+        for word in ("active", "card declined")
+    }
+    shop = at_the_shop(relay, told["card declined"])
+    relay.settle(paid(one), told.pop(first))
+    before = shop.requests()
+    relay.settle(*told.values())
+    assert status(relay, one) == "card declined"
+    assert shop.requests() == before + 1
+    last = relay.last("auto_order_status", f"auto_order:{oid}")
+    assert (last["st"], "the shop was asked" in last["r"]) == ("delivered", True)
+    # The same words cost nothing from now on, also as an order's snapshot without a date shows them.
+    requests_before = relay.requests()
+    relay.settle(
+        ("auto_order_update", auto_order("", oid, one, on(1), **STATES["card declined"][1] | bare)[1])
+    )
+    inside = {"auto_order_oid": oid, "status": "active", "enabled": True, "failure_reason": "Do not honor"}
+    relay.settle(paid(one, "order_update", auto_order=inside))
+    assert (shop.requests(), relay.requests()) == (before + 1, requests_before)
+
+
+def test_what_the_shop_said_is_what_news_is_judged_by(relay: Relay):
+    one, oid = Order(), new_oid()
+    active = auto_order("auto_order_create", oid, one, on(1))
+    declined = auto_order("auto_order_decline", oid, one, on(1), **STATES["card declined"][1])
+    shop = at_the_shop(relay, active)
+    relay.settle(paid(one), active)
+    relay.settle(declined)
+    assert status(relay, one) == "active"
+    shop.fill(auto_orders=[declined[1]])
+    relay.settle(("auto_order_update", declined[1]))
+    assert status(relay, one) == "card declined"
+
+
+def test_an_order_whose_auto_order_is_tied_is_asked_for_by_the_auto_orders_number(relay: Relay):
+    one, oid = Order(), new_oid()
+    told = auto_order("auto_order_create", oid, one, on(1))
+    at_the_shop(relay, told, **STATES["cancelled"][1])
+    relay.settle(paid(one), told)
+    inside = {"auto_order_oid": oid, "failure_reason": "Do not honor", "enabled": True}
+    relay.settle(paid(one, "order_update", auto_order=inside))
+    assert status(relay, one) == "cancelled"
+
+
+def test_a_shop_that_does_not_know_it_leaves_the_order_of_arrival(relay: Relay):
+    one, oid = Order(), new_oid()
+    relay.settle(paid(one), auto_order("auto_order_create", oid, one, on(1)))
+    relay.settle(auto_order("auto_order_decline", oid, one, on(1), **STATES["card declined"][1]))
+    assert status(relay, one) == "card declined"
+    assert "the order of arrival decided" in relay.last("auto_order_status", f"auto_order:{oid}")["r"]
+
+
+def test_a_shop_without_requests_left_leaves_the_order_of_arrival(relay: Relay):
+    one, oid = Order(), new_oid()
+    active = auto_order("auto_order_create", oid, one, on(1))
+    shop = at_the_shop(relay, active)
+    relay.settle(paid(one), active)
+    before = shop.requests()
+    relay.services.client.set("uc:rest:DEMO", "1", ex=600)
+    relay.settle(auto_order("auto_order_decline", oid, one, on(1), **STATES["card declined"][1]))
+    relay.services.client.delete("uc:rest:DEMO")
+    assert status(relay, one) == "card declined"
+    assert shop.requests() == before
 
 
 def test_an_auto_order_of_nobody_says_what_is_missing(relay: Relay):

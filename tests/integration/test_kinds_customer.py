@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.contract.shops import ShopAt
 from tests.integration.orders import Order
 from tests.integration.relay import Relay
 from tests.integration.snapshots import Told, customer, new_oid, paid
@@ -44,6 +45,21 @@ def test_a_new_customer_becomes_a_contact_and_an_update_changes_it(relay: Relay)
         "Reno",
         "9 Elm St",
     )
+
+
+def test_a_change_without_a_date_of_its_own_is_asked_for(relay: Relay):
+    oid, email = new_oid(), address()
+    moved = customer(oid, email, on(1), address1="9 Elm St")
+    shop = ShopAt(relay.sandbox)
+    shop.fill(customers=[moved[1]])
+    relay.settle(moved)
+    before = shop.requests()
+    relay.settle(customer(oid, email, on(1)))
+    assert relay.contact(email)["fields"]["address"] == "9 Elm St"
+    assert shop.requests() == before + 1
+    relay.settle(customer(oid, email, on(2), address1="1 Oak St"))
+    assert relay.contact(email)["fields"]["address"] == "1 Oak St"
+    assert shop.requests() == before + 1
 
 
 def test_what_did_not_change_costs_nothing(relay: Relay):

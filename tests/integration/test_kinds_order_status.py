@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.contract.shops import ShopAt
 from tests.integration.orders import Order
 from tests.integration.relay import Relay
 from tests.integration.snapshots import paid, rejected, shipped
@@ -39,6 +40,15 @@ def test_another_parcel_is_told_too(relay: Relay):
     contact = relay.contact(one.address)
     assert contact["fields"]["Tracking Numbers"] == "1Z999, 1Z998"
     assert len(contact["notes"]) == 2
+
+
+def test_another_parcel_without_a_date_of_its_own_is_asked_for(relay: Relay):
+    one = Order()
+    both, first = shipped(one, "1Z999", "1Z998"), shipped(one, "1Z999")
+    ShopAt(relay.sandbox).fill(orders=[both[1]])
+    relay.settle(paid(one), both)
+    relay.settle(first)
+    assert relay.contact(one.address)["fields"]["Tracking Numbers"] == "1Z999, 1Z998"
 
 
 def test_shipped_before_its_sale_was_told(relay: Relay):

@@ -3,6 +3,7 @@
 import pytest
 
 from app.store.dead_letters import DeadLetter
+from tests.contract.shops import ShopAt
 from tests.integration.engine import LOG
 from tests.integration.orders import Order
 from tests.integration.relay import Relay
@@ -45,6 +46,24 @@ def test_a_total_that_changed_back_needs_no_person(relay: Relay):
     relay.settle(edited(one, 40, at="2026-03-07T10:00:00-05:00"))
     assert relay.last("sale", f"order:{one.id}")["st"] == "delivered"
     assert len(relay.contact(one.address)["notes"]) == 1
+
+
+@pytest.mark.parametrize("late", ["right", "wrong"])
+def test_a_correction_without_a_date_is_asked_for_before_the_sale_goes_out(relay: Relay, late: str):
+    one, usual = Order(price=4000), Order(price=4000)
+    right = paid(one, "order_update", billing=one.payload()["billing"] | {"first_name": "Joan"})
+    shop = ShopAt(relay.sandbox)
+    shop.fill(orders=[right[1]])
+    before = shop.requests()
+    with relay.held_back():
+        for told in (paid(one), right) if late == "right" else (right, paid(one)):
+            relay.tell(told)
+        for name in ("order_create", "order_payment_process", "order_update"):
+            relay.tell(paid(usual, name))
+    relay.settle()
+    assert relay.contact(one.address)["fields"]["firstname"] == "Joan"
+    assert "the shop was asked" in relay.last("sale", f"order:{one.id}")["r"]
+    assert shop.requests() == before + 1
 
 
 def test_a_total_that_changed_before_the_sale_went_out_is_simply_the_total(relay: Relay):

@@ -19,9 +19,28 @@ def told(name, **payload):
 
 
 def test_the_sale_of_a_paid_order():
-    assert facts(payloads.event("order_create__paid"), ACCOUNT) == (
-        Fact(Kind.SALE, ACCOUNT, "order:DEMO-0009104401", DATE_MS, Decimal("39.98"), "USD", value="3998"),
+    (found,) = facts(payloads.event("order_create__paid"), ACCOUNT)
+    assert found == (
+        Fact(
+            Kind.SALE,
+            ACCOUNT,
+            "order:DEMO-0009104401",
+            DATE_MS,
+            Decimal("39.98"),
+            "USD",
+            value="3998",
+            person=found.person,
+        )
     )
+
+
+def test_snapshots_of_a_sale_differ_by_who_bought():
+    (before,) = told("order_update", payment=PROCESSED, billing={"email": "a@example.com"})
+    (again,) = told("order_create", payment=PROCESSED, billing={"email": "a@example.com"}, items=[])
+    (other,) = told("order_update", payment=PROCESSED, billing={"email": "b@example.com"})
+    (profile,) = told("order_update", payment=PROCESSED, customer_profile={"email": "b@example.com"})
+    assert before.person == again.person
+    assert len({before.person, other.person, profile.person}) == 3
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Whatever a payload holds, a plan is made, skipped, or refused in words; nothing else is raised."""
 
 import copy
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -79,7 +80,7 @@ def check(name: str, payload: dict[str, Any], rules: MappingRules) -> None:
     event = Event(name, "DEMO", object_key(name, payload), payload, b"")
     for fact in facts(event, "account"):
         assert fact.rule is not Rule.GROW or int(fact.value) == int(fact.value)
-        assert fact.rule is not Rule.STATE or len(fact.value) == 16
+        assert fact.rule is not Rule.STATE or re.fullmatch(r"[0-9a-f]{16}(@[1-9]\d*)?", fact.value)
         assert fact.version >= 0
         assert abs(fact.amount) <= 10**15
     for planner in PLANNERS.values():

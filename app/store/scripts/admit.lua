@@ -1,7 +1,7 @@
 -- Takes one delivery into the store: dedupe, facts, lines, wake-ups. All reads that can fail come first.
 -- ARGV: mark, dedupe seconds, payload seconds, exchange seconds, heads, then digest and blob of
 -- each item ('' where it has no digest). Heads is a JSON list with one entry an item:
---   ["E", eid, [[kind, account, subject, version, cents, currency, rule, value], …], backfill (0|1)]
+--   ["E", eid, [[kind, account, subject, version, cents, currency, rule, value, person], …], backfill (0|1)]
 --   ["I", eid]                   an event of an unknown name
 --   ["Q", eid]                   something that could not be read
 -- A call costs a microsecond or two, so what is the same for all items is read and written once.
@@ -44,7 +44,8 @@ end
 local function is_back(item)
   for _, fact in ipairs(item.facts) do
     local held = row_of(fact.row).fields[fact.w]
-    if fact.rule == 'state' and fact.version == '0' and held and held ~= fact.value then return true end
+    local other = fact.rule == 'state' and fact.version == '0' and held
+    if other and told_by(held) ~= told_by(fact.value) then return true end
   end
   return false
 end

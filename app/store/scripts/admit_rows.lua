@@ -63,7 +63,8 @@ end
 
 local function read_fact(packed, backfill)
   local fact = {kind = packed[1], account = packed[2], subject = packed[3], version = packed[4],
-    cents = packed[5], currency = packed[6], rule = packed[7], value = packed[8], backfill = backfill}
+    cents = packed[5], currency = packed[6], rule = packed[7], value = packed[8], person = packed[9],
+    backfill = backfill}
   fact.row = 'l:' .. fact.account .. ':' .. fact.subject
   fact.f, fact.w, fact.v = 'f:' .. fact.kind, 'w:' .. fact.kind, 'v:' .. fact.kind
   check_account(fact.account)

@@ -21,7 +21,8 @@ local function create(fact, tid, eid)
   -- What is open may be needed for ever; settle gives the row its end.
   if row.exists then redis.call('PERSIST', fact.row) end
   redis.call('HSET', 't:' .. tid, 'k', fact.kind, 'a', fact.account, 's', fact.subject, 'e', eid,
-    'st', state, 'v', fact.version, 'c', now_text, 'm', fact.cents, 'cu', fact.currency)
+    'st', state, 'v', fact.version, 'c', now_text, 'm', fact.cents, 'cu', fact.currency,
+    unpack(fact.person ~= '' and {'p', fact.person} or {}))
   if fact.backfill then redis.call('HSET', 't:' .. tid, 'o', 'backfill') end
   add('n:' .. fact.account, fact.kind .. ':' .. state, 1)
   if fact.currency ~= '' and fact.cents ~= 0 then add('money:' .. fact.account, fact.currency, fact.cents) end
@@ -37,12 +38,23 @@ local function create(fact, tid, eid)
   ready[key] = members
 end
 
+-- Two snapshots of one age that tell of another total or person: order of arrival decides, or the shop.
+local function note_tie(fact, tid, before, cents, person)
+  if fact.version ~= before then
+    redis.call('HDEL', 't:' .. tid, 'ti')
+  elseif text(fact.cents) ~= cents or fact.person ~= (person or '') then
+    redis.call('HSET', 't:' .. tid, 'ti', '1')
+  end
+  if fact.person ~= '' then redis.call('HSET', 't:' .. tid, 'p', fact.person) end
+end
+
 -- A newer snapshot of a fact that is not yet delivered takes the older one's place and readies it again.
 local function replace(fact, tid, eid, whatever_its_age)
-  local t = redis.call('HMGET', 't:' .. tid, 'st', 'v', 'e', 'ne', 'm', 'cu', 'nv')
+  local t = redis.call('HMGET', 't:' .. tid, 'st', 'v', 'e', 'ne', 'm', 'cu', 'nv', 'p')
   local state = t[1]
   if not state or state == 'delivered' or state == 'discarded' or state == 'done by hand' then return false end
   if tonumber(fact.version) < tonumber(t[7] or t[2]) and not whatever_its_age then return false end
+  if fact.rule == 'once' then note_tie(fact, tid, t[7] or t[2], t[5], t[8]) end
   if state == 'running' then
     release_event(t[4], 0)
     redis.call('HSET', 't:' .. tid, 'ne', eid, 'nv', fact.version)
@@ -93,6 +105,9 @@ local function supersede(fact, tid)
   release_event(t[2], payload_seconds)
 end
 
+-- A state's content may end in its version: the state itself is what stands before the `@`.
+local function told_by(content) return content and string.match(content, '^[^@]*') end
+
 -- The same as was known, but newer: what lies between both is old from now on. Says nothing new.
 local function confirm(fact, version)
   if tonumber(fact.version) <= tonumber(version or '0') then return false end
@@ -140,14 +155,19 @@ local RULES = {
   end,
   state = function(fact, tid, eid, known, content, version)
     if content == fact.value then return confirm(fact, version) end
-    -- Without a stamp of its own (0), order of arrival decides.
-    if fact.version ~= '0' and tonumber(fact.version) < tonumber(version or '0') then
+    local same = told_by(content) == told_by(fact.value)
+    local undated = fact.version == '0'
+    if undated and same then return false end
+    if not undated and tonumber(fact.version) < tonumber(version or '0') then
       add('n:events', 'stale', 1)
       return false
     end
-    if fact.version == '0' then fact.version = version or '0' end
+    -- Order of arrival decides, unless the worker can ask the shop.
+    local tied = content and not same and (undated or version == '0' or fact.version == version)
+    if undated then fact.version = version or '0' end
     if known then supersede(fact, known) end
     create(fact, tid, eid)
+    if tied then redis.call('HSET', 't:' .. tid, 'ti', '1') end
     return true
   end,
 }
