@@ -9,8 +9,11 @@ RelayError
 └── DeliveryFailure          one delivery could not be made, with its class
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+
+_NO_WORD = re.compile(r"[^\w.,\-]+")
 
 
 class FailureClass(StrEnum):
@@ -66,6 +69,7 @@ class DeliveryFailure(RelayError):
 
     `person` asks for a person's decision: it is buried at once, whatever its class. `path` is what was
     called. `looked` says that the CRM answered well and a write before it stays in doubt: nothing failed now.
+    `code` is the CRM's own where the status tells nothing, `field` what of the request or payload is wrong.
     """
 
     failure: FailureClass
@@ -77,6 +81,15 @@ class DeliveryFailure(RelayError):
     at_shop: bool = False
     path: str = ""
     looked: bool = False
+    code: str = ""
+    field: str = ""
+
+    @property
+    def sign(self) -> str:
+        """What tells it from others of its class: `422/price`, `200:1`, `-/email`; '' when nothing does."""
+        code = ":".join(part for part in (str(self.status or ""), self.code) if part)
+        field = _NO_WORD.sub("_", self.field)[:60]
+        return f"{code or '-'}/{field}" if field else code
 
     def __str__(self) -> str:
         return f"{self.failure}: {self.reason}"

@@ -56,14 +56,16 @@ class Services:
     @cached_property
     def transmissions(self) -> Transmissions:
         """Claim and settle."""
-        return Transmissions(
-            self.scripts,
-            read_payload,
-            mark=self.mark,
-            payload_seconds=self.settings.payload_days * DAY,
-            exchange_seconds=self.settings.exchange_days * DAY,
-            ledger_seconds=self.settings.ledger_days * DAY,
-        )
+        return Transmissions(self.scripts, read_payload, mark=self.mark, **self._retention)
+
+    @property
+    def _retention(self) -> dict[str, int]:
+        """How long what is over is kept, in seconds."""
+        return {
+            "payload_seconds": self.settings.payload_days * DAY,
+            "exchange_seconds": self.settings.exchange_days * DAY,
+            "ledger_seconds": self.settings.ledger_days * DAY,
+        }
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -88,7 +90,7 @@ class Services:
     @cached_property
     def dead_letters(self) -> DeadLetters:
         """What was given up."""
-        return DeadLetters(self.client, self.scripts)
+        return DeadLetters(self.client, self.scripts, **self._retention)
 
     @cached_property
     def log(self) -> Log:

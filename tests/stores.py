@@ -20,7 +20,7 @@ from app.events import Arrival, Event, Fact, Rule, Transmission
 from app.policies import Policy
 from app.queue import envelope
 from app.services import DAY, utc_now
-from app.store import scripting, transmissions
+from app.store import letters, scripting, transmissions
 from app.store.dead_letters import DeadLetters
 from app.store.gates import Gates
 from app.store.inbox import Inbox
@@ -105,7 +105,7 @@ class Store:
             ),
             ledger=Ledger(client, scripts, mark=MARK),
             gates=Gates(client, clock, 300),
-            letters=DeadLetters(client, scripts),
+            letters=DeadLetters(client, scripts, ledger_seconds=LEDGER_SECONDS, **spans),
             log=Log(client),
         )
 
@@ -204,6 +204,7 @@ class Store:
 def three_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gives the store the kinds and policies of this module."""
     monkeypatch.setattr(scripting, "POLICIES", POLICIES)
+    monkeypatch.setattr(letters, "POLICIES", POLICIES)
     monkeypatch.setattr(transmissions, "Kind", Kinds)
 
 

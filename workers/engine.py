@@ -93,7 +93,9 @@ class Engine:
         transmission = attempt.transmission
         if transmission.account not in self._services.accounts:
             reason = f"{transmission.account} is not in the settings: add the merchant again, then replay"
-            return Settlement(Ending.DEAD, reason, FailureClass.MAPPING)
+            return Settlement(
+                Ending.DEAD, reason, FailureClass.MAPPING, sign="-/settings", condition="permanent"
+            )
         try:
             outcome = self._handlers[transmission.kind](attempt)
             if attempt.noted:
@@ -107,7 +109,14 @@ class Engine:
         except Exception as error:
             log.exception("attempt.crashed", transmission=transmission.id, kind=transmission.kind)
             reason = f"the relay itself failed on it ({type(error).__name__}); the log has the trace"
-            return Settlement(Ending.DEAD, reason, FailureClass.POISON, announced_row=attempt.announced_row)
+            return Settlement(
+                Ending.DEAD,
+                reason,
+                FailureClass.POISON,
+                announced_row=attempt.announced_row,
+                sign=type(error).__name__,
+                condition="poison",
+            )
         return self._succeeded(attempt, outcome)
 
     def _succeeded(self, attempt: Attempt, outcome: Outcome) -> Settlement:
@@ -144,9 +153,12 @@ class Engine:
         text = ". ".join(part.rstrip(". ") for part in (failure.reason, failure.hint) if part)
         row = attempt.announced_row
         if failure.person or isinstance(decision, policies.Bury):
-            if isinstance(decision, policies.Bury) and failure.failure not in policies.NEVER_AGAIN:
-                text = f"{text} ({decision.reason})"
-            return Settlement(Ending.DEAD, text, failure.failure, announced_row=row)
+            condition = "person"
+            if failure.failure in policies.NEVER_AGAIN:
+                condition = "permanent"
+            elif isinstance(decision, policies.Bury):
+                condition, text = "age", f"{text} ({decision.reason})"
+            return Settlement(Ending.DEAD, text, failure.failure, 0.0, row, failure.sign, condition)
         ending = Ending.RETRYING if isinstance(decision, policies.Retry) else Ending.POSTPONED
         delay = max((decision.at - now) / timedelta(seconds=1), 0.0)
         return Settlement(ending, text, failure.failure, delay, row)

@@ -12,7 +12,7 @@ from rich.table import Table
 from app.cli.store import open_services
 from app.errors import FailureClass, SettingsError
 from app.services import Services
-from app.store.dead_letters import DeadLetter
+from app.store.letters import DeadLetter
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document instead of text.")
 

@@ -40,10 +40,15 @@ def find_sale(attempt: Attempt, plan: RefundPlan) -> LoggedSale | None:
             FailureClass.MAPPING,
             f"{plan.order_id}: the refund says nothing of its customer, so its sale cannot be looked for.",
             hint="Add `billing` to the webhook's expansion in UltraCart.",
+            field="billing",
         )
     contact_id = _contact_of(attempt, plan.contact.email)
     if not contact_id:
         return None
+    if ledger.get("x:sale"):
+        # Logged by hand, and nobody said at which contact.
+        attempt.complete([(attempt.row, "x:contact", contact_id)])
+        return LoggedSale(contact_id, ledger["x:sale"])
     for found in transactions(attempt, contact_id):
         if found.external_order_id == plan.order_id:
             _adopt(attempt, found, contact_id)

@@ -24,6 +24,7 @@ class Envelope:
 
     ok: bool
     data: Any
+    code: str = ""
 
 
 def read_envelope(answer: Answer) -> Envelope | None:
@@ -31,7 +32,8 @@ def read_envelope(answer: Answer) -> Envelope | None:
     document = read_json(answer.body)
     if answer.error or not isinstance(document, dict) or not document.keys() & {"code", "data"}:
         return None
-    return Envelope(as_text(document.get("code", 0)) in {"0", "0.0"}, document.get("data"))
+    code = as_text(document.get("code", 0))
+    return Envelope(code in {"0", "0.0"}, document.get("data"), code)
 
 
 def read_id(data: Any, name: str = "id") -> str | None:

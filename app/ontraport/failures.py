@@ -62,7 +62,16 @@ def failure(
     """A failure with the hint for its class."""
     redirected = answer.status is not None and 300 <= answer.status < 400
     hint = _REDIRECT_HINT if redirected else _HINTS.get(kind, "")
-    return DeliveryFailure(kind, reason, hint, answer.status, wait_seconds)
+    envelope = read_envelope(answer)
+    return DeliveryFailure(
+        kind,
+        reason,
+        hint,
+        answer.status,
+        wait_seconds,
+        code=envelope.code if envelope and not envelope.ok and answer.status == 200 else "",
+        field=",".join(read_fields(answer)[:3]) if kind is FailureClass.INVALID else "",
+    )
 
 
 def is_success(answer: Answer) -> bool:

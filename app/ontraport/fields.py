@@ -33,6 +33,7 @@ class ContactField:
                 FailureClass.MAPPING,
                 f"The drop-down {self.name!r} in ONTRAPORT has no option {text!r}.",
                 hint="Add the option to the field in ONTRAPORT, or make it a text field; then replay.",
+                field=self.name,
             )
         return option
 

@@ -31,19 +31,23 @@ def plan_affiliate(payload: Mapping[str, Any], rules: MappingRules) -> Affiliate
     """
     affiliate = load_affiliate(payload)
     if not affiliate.affiliate_oid:
-        raise DeliveryFailure(FailureClass.MAPPING, "The affiliate has no id (affiliate_oid).")
+        raise DeliveryFailure(
+            FailureClass.MAPPING, "The affiliate has no id (affiliate_oid).", field="affiliate_oid"
+        )
     email = email_of("affiliate", affiliate.email)
     if not email:
         raise DeliveryFailure(
             FailureClass.MAPPING,
             f"Affiliate {affiliate.affiliate_oid} has no e-mail address, so no sale can be credited to it.",
             hint="Enter the affiliate's e-mail in UltraCart: the next round of polling repairs this.",
+            field="email",
         )
     if not affiliate.status:
         raise DeliveryFailure(
             FailureClass.MAPPING,
             f"Affiliate {affiliate.affiliate_oid} does not say whether it is Active or Inactive.",
             hint="Open the affiliate in UltraCart and save it with a status.",
+            field="status",
         )
     return excluded_email(email, rules) or AffiliatePlan(
         oid=affiliate.affiliate_oid,

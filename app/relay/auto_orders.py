@@ -81,7 +81,9 @@ def _plan(
     event_name: str, told: Mapping[str, Any], auto_order: AutoOrder, order: Order | None, rules: MappingRules
 ) -> AutoOrderPlan:
     if not auto_order.auto_order_oid:
-        raise DeliveryFailure(FailureClass.MAPPING, "The auto order has no id (auto_order_oid).")
+        raise DeliveryFailure(
+            FailureClass.MAPPING, "The auto order has no id (auto_order_oid).", field="auto_order_oid"
+        )
     word = _word(_state(event_name, told, auto_order), rules)
     version = auto_order_freshness(told)
     return AutoOrderPlan(
@@ -111,6 +113,7 @@ def _state(event_name: str, told: Mapping[str, Any], auto_order: AutoOrder) -> A
             FailureClass.MAPPING,
             f"The auto order says neither that it is active nor how it ended (status {_shown(auto_order)}).",
             hint="Open the auto order in UltraCart and save it: its next event repairs this.",
+            field="status",
         )
     return state
 
@@ -133,6 +136,7 @@ def _contact(order: Order | None, version: int) -> ContactPlan:
             FailureClass.MAPPING,
             "The auto order does not say whose it is: there is no e-mail address with it.",
             hint="Add `original_order.billing` to the expansion of the auto order events in UltraCart.",
+            field="email",
         )
     return ContactPlan(email=email, groups={}, version=version)
 

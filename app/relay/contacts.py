@@ -49,6 +49,7 @@ def _email(order: Order) -> str:
             FailureClass.MAPPING,
             "The order came without its customer: the expansion `billing` is missing.",
             hint="Add `billing` to the webhook's expansion in UltraCart.",
+            field="billing",
         )
     email = email_of("order", *told)
     if not email:
@@ -56,6 +57,7 @@ def _email(order: Order) -> str:
             FailureClass.MAPPING,
             "The order has no e-mail address, so there is no contact for it.",
             hint="Enter the customer's e-mail at the order in UltraCart: its next event repairs this.",
+            field="email",
         )
     return email
 
@@ -71,6 +73,7 @@ def email_of(noun: str, *told: str | None) -> str:
             FailureClass.MAPPING,
             f"The {noun}'s e-mail is no e-mail address.",
             hint=f"Correct the e-mail at the {noun} in UltraCart: its next event repairs this.",
+            field="email",
         )
     return email
 

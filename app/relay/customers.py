@@ -23,7 +23,11 @@ def plan_customer(payload: Mapping[str, Any], rules: MappingRules) -> ContactPla
     """
     customer = load_customer(payload)
     if not customer.customer_profile_oid:
-        raise DeliveryFailure(FailureClass.MAPPING, "The customer has no id (customer_profile_oid).")
+        raise DeliveryFailure(
+            FailureClass.MAPPING,
+            "The customer has no id (customer_profile_oid).",
+            field="customer_profile_oid",
+        )
     email = email_of("customer", customer.email)
     if not email:
         return Skipped("the customer has no e-mail address, so there is no contact for it")

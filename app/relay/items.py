@@ -44,6 +44,7 @@ def plan_item(event_name: str, payload: Mapping[str, Any], rules: MappingRules) 
             FailureClass.MAPPING,
             "The item has no item id (merchant_item_id).",
             hint="Give the item an id in UltraCart: the next round of polling repairs this.",
+            field="merchant_item_id",
         )
     return ItemPlan(
         item_id=item.merchant_item_id,
@@ -65,5 +66,6 @@ def _price(item: Item) -> Decimal | None:
             FailureClass.MAPPING,
             f"The price of item {item.merchant_item_id} is negative: {cost:.2f}.",
             hint="Correct the item's price in UltraCart: the next round of polling repairs this.",
+            field="pricing.cost",
         )
     return amount(cents(cost))

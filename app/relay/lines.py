@@ -76,6 +76,7 @@ def _item_part(item: OrderItem, rules: MappingRules) -> _Part:
             FailureClass.MAPPING,
             "An item of the order has no item id.",
             hint="Give the item an id in UltraCart and send the order again.",
+            field="merchant_item_id",
         )
     return _Part(
         item_id=item.merchant_item_id,

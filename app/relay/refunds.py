@@ -102,6 +102,7 @@ def _chargeback(payload: Mapping[str, Any]) -> _Snapshot:
             FailureClass.MAPPING,
             "The chargeback came without its order: the expansion `order` is missing.",
             hint="Add `order` to the expansion of the chargeback events in UltraCart.",
+            field="order",
         )
     order = replace(dispute.order, order_id=dispute.order_id or dispute.order.order_id)
     return _Snapshot(
@@ -116,12 +117,17 @@ def _total(order: Order) -> int:
             FailureClass.MAPPING,
             "The refund came without the order's sums: the expansion `summary` is missing.",
             hint="Add `summary` to the webhook's expansion in UltraCart.",
+            field="summary",
         )
     total = value_of(order.summary.total)
     if total is None:
-        raise DeliveryFailure(FailureClass.MAPPING, "The order's summary holds no total.")
+        raise DeliveryFailure(
+            FailureClass.MAPPING, "The order's summary holds no total.", field="summary.total"
+        )
     if total < 0:
-        raise DeliveryFailure(FailureClass.MAPPING, f"The order's total is negative: {total}.")
+        raise DeliveryFailure(
+            FailureClass.MAPPING, f"The order's total is negative: {total}.", field="summary.total"
+        )
     return cents(total)
 
 
@@ -135,6 +141,7 @@ def _refunded(
             FailureClass.MAPPING,
             f"The order's refunded total is negative: {amount(refunded)}.",
             hint="Look at the order's refund in UltraCart; its next event repairs this.",
+            field="total_refunded",
         )
     if told.cause and _counts(told.cause, rules):
         return max(total, refunded or 0), True
@@ -164,6 +171,7 @@ def _untold(event_name: str, told: _Snapshot) -> Skipped:
         FailureClass.MAPPING,
         "The order was refunded, but it does not say how much.",
         hint="Add `summary` and `item` to the webhook's expansion in UltraCart.",
+        field="total_refunded",
     )
 
 
@@ -172,7 +180,9 @@ def _happened_at(told: _Snapshot) -> datetime:
     happened_at = told.happened_at or (payment.payment_dts if payment else None) or told.order.creation_dts
     if happened_at is None:
         raise DeliveryFailure(
-            FailureClass.MAPPING, "The order says neither when it was refunded nor when it was made."
+            FailureClass.MAPPING,
+            "The order says neither when it was refunded nor when it was made.",
+            field="refund_dts",
         )
     return happened_at
 

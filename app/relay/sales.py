@@ -78,9 +78,13 @@ def _total(order: Order, event_name: str, payload: Mapping[str, Any]) -> Decimal
     _require(order.items, "item")
     total = value_of(order.summary.total if order.summary else None)
     if total is None:
-        raise DeliveryFailure(FailureClass.MAPPING, "The order's summary holds no total.")
+        raise DeliveryFailure(
+            FailureClass.MAPPING, "The order's summary holds no total.", field="summary.total"
+        )
     if total < 0:
-        raise DeliveryFailure(FailureClass.MAPPING, f"The order's total is negative: {total}.")
+        raise DeliveryFailure(
+            FailureClass.MAPPING, f"The order's total is negative: {total}.", field="summary.total"
+        )
     return amount(cents(total)) if cents(total) else Skipped("total is 0.00")
 
 
@@ -90,6 +94,7 @@ def _require(part: object, expansion: str) -> None:
             FailureClass.MAPPING,
             f"The order came without a part that the sale needs: the expansion `{expansion}` is missing.",
             hint=f"Add `{expansion}` to the webhook's expansion in UltraCart.",
+            field=expansion,
         )
 
 
@@ -97,7 +102,9 @@ def _paid_at(order: Order) -> datetime:
     paid_at = (order.payment.payment_dts if order.payment else None) or order.creation_dts
     if paid_at is None:
         raise DeliveryFailure(
-            FailureClass.MAPPING, "The order says neither when it was paid nor when it was made."
+            FailureClass.MAPPING,
+            "The order says neither when it was paid nor when it was made.",
+            field="payment_dts",
         )
     return paid_at
 

@@ -1,46 +1,55 @@
-"""What was tried and given up: kept until a person or a newer snapshot acts. Also the quarantine."""
+"""What was tried and given up: kept until a person or a newer snapshot acts."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import redis
 
+from app.events import State
 from app.store.connection import store_errors
-from app.store.records import Codec, moment, row, text
+from app.store.ledger import Ledger, Write
+from app.store.letters import DeadLetter, Follower, Wanted, follower_of, holds, letter_of
+from app.store.records import Codec, milliseconds, row, text
 from app.store.scripting import Scripts
 
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """One dead transmission in the operator's words; `cents` of `currency` wait with it."""
-
-    id: str
-    kind: str
-    account: str
-    subject: str
-    failure: str
-    reason: str
-    attempts: int
-    died_at: datetime
-    cents: int
-    currency: str
-    event_id: str
+PAGE = 500
 
 
 class DeadLetters:
-    """Reads and replays dead letters."""
+    """Reads dead letters, and does what people decide about them. Retention is in seconds."""
 
-    def __init__(self, client: redis.Redis, scripts: Scripts) -> None:
+    def __init__(
+        self,
+        client: redis.Redis,
+        scripts: Scripts,
+        *,
+        payload_seconds: int,
+        exchange_seconds: int,
+        ledger_seconds: int,
+    ) -> None:
         self._client = client
         self._scripts = scripts
+        self._seconds = (payload_seconds, exchange_seconds, ledger_seconds)
 
     def list(self, account: str, limit: int = 100) -> list[DeadLetter]:
         """The dead letters of an account, the latest first."""
         with store_errors():
             ids = self._client.zrevrange(f"dead:{account}", 0, limit - 1)
-        found = (self.show(text(tid)) for tid in ids)
-        return [letter for letter in found if letter]
+        return list(self.read([text(tid) for tid in ids]))
+
+    def find(self, wanted: Wanted) -> Iterator[DeadLetter]:
+        """All that are meant, account by account, the latest first; read in pages as they are asked for."""
+        for account in [wanted.account] if wanted.account else self._accounts():
+            with store_errors():
+                ids: Any = self._client.zrevrangebyscore(
+                    f"dead:{account}",
+                    milliseconds(wanted.until) if wanted.until else "+inf",
+                    milliseconds(wanted.since) if wanted.since else "-inf",
+                )
+            for start in range(0, len(ids), PAGE):
+                page = [text(tid) for tid in ids[start : start + PAGE]]
+                yield from filter(wanted.fits, self.read(page))
 
     def count(self, account: str) -> int:
         """How many dead letters an account has."""
@@ -49,24 +58,22 @@ class DeadLetters:
 
     def show(self, transmission_id: str) -> DeadLetter | None:
         """One dead letter, or None when there is no such transmission or it is not dead."""
-        with store_errors():
-            raw = self._client.hgetall(f"t:{transmission_id}")
-        t = row(raw)
-        if t.get("st") != "dead":
-            return None
-        return DeadLetter(
-            id=transmission_id,
-            kind=t["k"],
-            account=t["a"],
-            subject=t["s"],
-            failure=t.get("f", ""),
-            reason=t.get("r", ""),
-            attempts=int(t.get("n", "0")),
-            died_at=moment(t.get("dd", "0")),
-            cents=int(t.get("m", "0")),
-            currency=t.get("cu", ""),
-            event_id=t["e"],
-        )
+        return next(iter(self.read([transmission_id])), None)
+
+    def read(self, ids: Sequence[str]) -> Sequence[DeadLetter]:
+        """Those of these that are dead, in three round trips whatever their number."""
+        records = self._rows([f"t:{tid}" for tid in ids])
+        dead = [(tid, t) for tid, t in zip(ids, records, strict=True) if t.get("st") == State.DEAD]
+        followers = self._followers(dead)
+        return [letter_of(tid, t, followers[tid]) for tid, t in dead]
+
+    def states(self, ids: Sequence[str]) -> dict[str, tuple[str, str, str]]:
+        """State, failure and reason of each, in one round trip; '' where there is none any more."""
+        with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            for tid in ids:
+                pipe.hmget(f"t:{tid}", "st", "f", "r")
+            answers = pipe.execute()
+        return {tid: (_text(a), _text(b), _text(c)) for tid, (a, b, c) in zip(ids, answers, strict=True)}
 
     def payload(self, event_id: str) -> tuple[str, bytes] | None:
         """Name and raw JSON of the event behind a dead letter; None when its payload has expired."""
@@ -81,3 +88,77 @@ class DeadLetters:
         """Sends it again, as the same transmission with new attempts; False when it is not dead."""
         with store_errors():
             return bool(self._scripts.run("replay", transmission_id))
+
+    def discard(self, transmission_id: str, *, actor: str, reason: str) -> str:
+        """Gives it up by a person's word: `closed`, or the state that it is in ('': there is none).
+
+        Its followers go on. Money that was discarded is not brought back by a later snapshot.
+        """
+        return self._close(transmission_id, State.DISCARDED, actor, reason)
+
+    def done_by_hand(
+        self,
+        transmission_id: str,
+        *,
+        actor: str,
+        record_id: str = "",
+        contact_row: str = "",
+        writes: Sequence[Write] = (),
+    ) -> str:
+        """Ends it as done in the CRM by a person, with what the ledger is to know of it.
+
+        `contact_row` is the row of the contact to whose invoices `record_id` is added. Answers `closed`,
+        `busy` (another order of that contact is being written: ask again), or the state that it is in.
+        """
+        return self._close(
+            transmission_id, State.DONE_BY_HAND, actor, "done by hand", record_id, contact_row, writes
+        )
+
+    def _close(
+        self,
+        transmission_id: str,
+        state: State,
+        actor: str,
+        reason: str,
+        record_id: str = "",
+        contact_row: str = "",
+        writes: Sequence[Write] = (),
+    ) -> str:
+        flat = chain.from_iterable(writes)
+        with store_errors():
+            answer: bytes = self._scripts.run(
+                "close", transmission_id, state, actor, reason, record_id, *self._seconds, contact_row,
+                len(writes), *flat,
+            )  # fmt: skip
+        return answer.decode()
+
+    def _accounts(self) -> Sequence[str]:
+        with store_errors():
+            return sorted(text(name) for name in self._client.smembers("accounts"))
+
+    def _rows(self, keys: Sequence[str]) -> Sequence[dict[str, str]]:
+        with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            for key in keys:
+                pipe.hgetall(key)
+            return [row(fields) for fields in pipe.execute()]
+
+    def _followers(self, dead: Sequence[tuple[str, Mapping[str, str]]]) -> dict[str, tuple[Follower, ...]]:
+        """Per dead letter those behind it in its subject's line that it holds back."""
+        with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            for _, t in dead:
+                pipe.hget(Ledger.row(t["a"], t["s"]), "q")
+            lines = [_text(line).split() for line in pipe.execute()]
+        behind = {
+            tid: line[line.index(tid) + 1 :] if tid in line else []
+            for (tid, _), line in zip(dead, lines, strict=True)
+        }
+        ids = sorted(set(chain.from_iterable(behind.values())))
+        records = dict(zip(ids, self._rows([f"t:{tid}" for tid in ids]), strict=True))
+        return {
+            tid: tuple(follower_of(one, records[one]) for one in behind[tid] if holds(t, records[one]))
+            for tid, t in dead
+        }
+
+
+def _text(value: bytes | None) -> str:
+    return text(value) if value is not None else ""

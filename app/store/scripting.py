@@ -11,7 +11,9 @@ from app.events import Kind
 from app.policies import POLICIES
 
 # These free memory or end what was begun, so they may run when Redis is at its limit.
-ALLOWED_OVER_LIMIT = frozenset({"claim", "announce", "complete", "settle", "tick", "acquire", "replay"})
+ALLOWED_OVER_LIMIT = frozenset(
+    {"claim", "announce", "complete", "settle", "tick", "acquire", "replay", "close"}
+)
 # What stands before a script besides lib.lua, where it is too long for one file.
 PARTS = {"admit": ("admit_rows", "admit_rules")}
 

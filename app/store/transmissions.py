@@ -26,13 +26,18 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """The end of an attempt: its word, the reason, and when it goes on (seconds from now)."""
+    """The end of an attempt: its word, the reason, and when it goes on (seconds from now).
+
+    Of a dead one `sign` tells the failure from others of its class, and `condition` why it was given up.
+    """
 
     ending: Ending
     reason: str = ""
     failure: str = ""
     delay_seconds: float = 0.0
     announced_row: str = ""
+    sign: str = ""
+    condition: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,8 @@ class Transmissions:
                 *self._seconds,
                 settlement.announced_row,
                 self._ledger_seconds,
+                settlement.sign,
+                settlement.condition,
                 len(exchanges),
                 *exchanges,
             )

@@ -20,7 +20,16 @@ def read_model(model: type[Model], payload: Mapping[str, Any], noun: str) -> Mod
             FailureClass.MAPPING,
             f"The {noun} holds something that cannot be: {_words(error.messages)}.",
             hint=f"Look at the kept payload; a corrected snapshot of the {noun} repairs this by itself.",
+            field=_path(error.messages),
         ) from error
+
+
+def _path(messages: Any) -> str:
+    """Where the first wrong value stands: `items.0.cost`."""
+    if not isinstance(messages, Mapping) or not messages:
+        return ""
+    key, below = next(iter(messages.items()))
+    return ".".join(part for part in (str(key), _path(below)) if part)
 
 
 def _words(messages: Any) -> str:

@@ -135,7 +135,19 @@ class Machine(RuleBasedStateMachine):
     @rule(data=st.data())
     def claim_what_is_not_ready(self, data: st.DataObject) -> None:
         """A wake-up comes too late."""
-        if not (tid := self.one(data, "running", "retrying", "held", "dead", "delivered", "skipped")):
+        if not (
+            tid := self.one(
+                data,
+                "running",
+                "retrying",
+                "held",
+                "dead",
+                "delivered",
+                "skipped",
+                "discarded",
+                "done by hand",
+            )
+        ):
             return
         before = Snapshot.of(self.client).transmissions
         self.store.refused(tid)
@@ -167,6 +179,17 @@ class Machine(RuleBasedStateMachine):
         """A person sends a dead letter again."""
         if tid := self.one(data, "dead"):
             assert self.store.letters.replay(tid)
+
+    @rule(data=st.data(), by_hand=st.booleans())
+    def close(self, data: st.DataObject, by_hand: bool) -> None:
+        """A person discards a dead letter, or has done it by hand."""
+        if not (tid := self.one(data, "dead")):
+            return
+        letters = self.store.letters
+        if by_hand:
+            assert letters.done_by_hand(tid, actor="ann", record_id="7") == "closed"
+        else:
+            assert letters.discard(tid, actor="ann", reason="a test") == "closed"
 
     @rule(closed=st.sampled_from([False, False, True]), slots=st.sampled_from([0, 1, 4]))
     def gate(self, closed: bool, slots: int) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.store.dead_letters import DeadLetter
+from app.store.letters import DeadLetter
 from tests.contract.shops import ShopAt
 from tests.integration.engine import LOG
 from tests.integration.orders import Order

@@ -67,6 +67,7 @@ local function read_fact(packed, backfill)
     backfill = backfill}
   fact.row = 'l:' .. fact.account .. ':' .. fact.subject
   fact.f, fact.w, fact.v = 'f:' .. fact.kind, 'w:' .. fact.kind, 'v:' .. fact.kind
+  fact.o = 'o:' .. fact.kind
   check_account(fact.account)
   check_kind(fact.account, fact.kind)
   local known = row_of(fact.row).fields[fact.f]

@@ -20,6 +20,7 @@ local function create(fact, tid, eid)
   redis.call('HSET', fact.row, fact.f, tid, 'q', q, unpack(content))
   -- What is open may be needed for ever; settle gives the row its end.
   if row.exists then redis.call('PERSIST', fact.row) end
+  if row.fields[fact.o] then redis.call('HDEL', fact.row, fact.o) end
   redis.call('HSET', 't:' .. tid, 'k', fact.kind, 'a', fact.account, 's', fact.subject, 'e', eid,
     'st', state, 'v', fact.version, 'c', now_text, 'm', fact.cents, 'cu', fact.currency,
     unpack(fact.person ~= '' and {'p', fact.person} or {}))
@@ -116,9 +117,13 @@ local function confirm(fact, version)
   return false
 end
 
+-- A person's word that this money shall not go out.
+local function discarded(fact) return row_of(fact.row).fields[fact.o] == 'discarded' end
+
 -- Per rule: whether the fact says something new, and what becomes of it. `known` is its last transmission.
 local RULES = {
   once = function(fact, tid, eid, known, total, version)
+    if discarded(fact) then return confirm(fact, version) end
     local changed = total and fact.value ~= '' and fact.value ~= total
     -- Orders have no stamp of their last edit: on a tie the later arrival is the newer one.
     local newer = tonumber(fact.version) >= tonumber(version or '0')
@@ -139,6 +144,7 @@ local RULES = {
   end,
   grow = function(fact, tid, eid, known, total, version)
     local now_total, new_total = tonumber(total or '0'), tonumber(fact.value)
+    if new_total < now_total and discarded(fact) then return false end
     if new_total == now_total then
       if known then confirm(fact, version) end
       return known and replace(fact, known, eid)

@@ -156,8 +156,10 @@ local function extend_lease(tid, now, milliseconds)
   redis.call('ZADD', 'due', now + milliseconds, tid)
 end
 
-local function bury(tid, account, kind, from, reason, failure, now)
-  redis.call('HSET', 't:' .. tid, 'st', 'dead', 'r', reason, 'f', failure, 'dd', text(now))
+-- `sign` tells the failure from others of its class, `condition` says why it was given up.
+local function bury(tid, account, kind, from, reason, failure, sign, condition, now)
+  redis.call('HSET', 't:' .. tid, 'st', 'dead', 'r', reason, 'f', failure, 'sg', sign, 'xc', condition,
+    'dd', text(now))
   redis.call('ZADD', 'dead:' .. account, now, tid)
   count(account, kind, from, 'dead')
 end

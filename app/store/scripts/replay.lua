@@ -6,6 +6,7 @@ if t[1] ~= 'dead' then return 0 end
 redis.call('ZREM', 'dead:' .. t[2], tid)
 redis.call('HDEL', 't:' .. tid, 'n', 'dn', 'ln', 'al', 'dd')
 redis.call('HSET', 't:' .. tid, 'st', 'held', 'rp', text(clock()))
+redis.call('HINCRBY', 't:' .. tid, 'rn', 1)
 count(t[2], t[3], 'dead', 'held')
 advance('l:' .. t[2] .. ':' .. t[4], t[2])
 refill(t[2], clock())

@@ -1,7 +1,7 @@
 -- Ends an attempt under its fencing token: the new state, the line, the exchanges, the next wake-ups.
 -- ARGV: tid, token, outcome (delivered|skipped|retrying|postponed|dead), reason, failure, delay ms,
 --       payload seconds, exchange seconds, row whose announcement ends ('' = none), ledger seconds,
---       m, exchange{m}
+--       sign, condition, m, exchange{m}
 local tid, token, outcome, reason, failure = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local delay, payload_seconds, exchange_seconds = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 if not owns(tid, token) then return 0 end
@@ -9,7 +9,7 @@ local now = clock()
 local key = 't:' .. tid
 local t = redis.call('HMGET', key, 'a', 'k', 's', 'e', 'm', 'cu', 'ne', 'nv', 'c')
 local account, kind, row = t[1], t[2], 'l:' .. t[1] .. ':' .. t[3]
-for n = 1, tonumber(ARGV[11]) do redis.call('RPUSH', 'x:' .. tid, ARGV[11 + n]) end
+for n = 1, tonumber(ARGV[13]) do redis.call('RPUSH', 'x:' .. tid, ARGV[13 + n]) end
 if ARGV[9] ~= '' then redis.call('HDEL', ARGV[9], 'fs', 'fa', 'ft', 'fl', 'fe') end
 redis.call('ZREM', 'due', tid)
 redis.call('HDEL', key, 'tk', 'le')
@@ -39,7 +39,7 @@ else
   redis.call('HSET', key, 'r', reason, 'f', failure)
   if take_newer(tid) and outcome == 'dead' then outcome, delay = 'retrying', 0 end
   if outcome == 'dead' then
-    bury(tid, account, kind, 'running', reason, failure, now)
+    bury(tid, account, kind, 'running', reason, failure, ARGV[11], ARGV[12], now)
     advance(row, account)
   else
     if outcome == 'postponed' then redis.call('HINCRBY', key, 'n', -1) end

@@ -30,7 +30,8 @@ for _, tid in ipairs(redis.call('ZRANGEBYSCORE', 'due', '-inf', now, 'LIMIT', 0,
     local alone = t[6] == '1' and redis.call('HINCRBY', key, 'ln', 1) or 0
     if not take_newer(tid) and alone >= 2 then
       poisoned = poisoned + 1
-      bury(tid, account, kind, 'running', 'its worker died five times, twice while it ran alone', 'poison', now)
+      local reason = 'its worker died five times, twice while it ran alone'
+      bury(tid, account, kind, 'running', reason, 'poison', 'killed', 'poison', now)
       advance('l:' .. account .. ':' .. t[5], account)
     else
       make_ready(tid, account, kind, 'running', t[4])

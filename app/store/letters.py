@@ -1,0 +1,144 @@
+"""A dead letter in the operator's words, which are wanted, and what they have in common. Data only."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from app.errors import FailureClass
+from app.events import Kind, State
+from app.policies import POLICIES
+from app.store.records import moment
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """A transmission of the same subject that waits until the dead one before it is gone."""
+
+    id: str
+    kind: str
+    cents: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One dead transmission in the operator's words; `cents` of `currency` wait with it. Times are UTC.
+
+    `sign` tells the failure from others of its class (`422/price`: status or code, and field);
+    `condition` is why it was given up: permanent (it would fail again), age, person (one has to decide) or
+    poison. `attempts` counts from the last replay on, `replays` how often a person sent it again.
+    """
+
+    id: str
+    kind: str
+    account: str
+    subject: str
+    failure: str
+    reason: str
+    attempts: int
+    died_at: datetime
+    cents: int
+    currency: str
+    event_id: str
+    sign: str = ""
+    condition: str = ""
+    created_at: datetime | None = None
+    first_attempt_at: datetime | None = None
+    replays: int = 0
+    replayed_at: datetime | None = None
+    followers: tuple[Follower, ...] = ()
+
+    @property
+    def group(self) -> str:
+        """The fingerprint: what died of the same cause. `ontraport:DEMO/invalid/422/price`."""
+        return "/".join(part for part in (self.account, self.failure, self.sign) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which dead letters: those that fit everything that is given. `subject` is a part of it."""
+
+    account: str = ""
+    kind: str = ""
+    failure: str = ""
+    group: str = ""
+    subject: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def fits(self, letter: DeadLetter) -> bool:
+        """Whether this one is meant; the times of death are asked of the store."""
+        told = ((self.kind, letter.kind), (self.failure, letter.failure), (self.group, letter.group))
+        return all(wanted in ("", found) for wanted, found in told) and self.subject in letter.subject
+
+
+@dataclass(slots=True)
+class Group:
+    """Dead letters of one fingerprint. `money` is cents by currency; `reason` is that of the latest."""
+
+    key: str
+    account: str
+    failure: str
+    reason: str
+    oldest: datetime
+    latest: datetime
+    count: int = 0
+    money: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+    def add(self, letter: DeadLetter) -> None:
+        """Counts one more."""
+        self.count += 1
+        self.oldest = min(self.oldest, letter.died_at)
+        if letter.died_at > self.latest:
+            self.latest, self.reason = letter.died_at, letter.reason
+        if letter.currency:
+            self.money[letter.currency] += letter.cents
+
+
+def grouped(letters: Iterable[DeadLetter]) -> list[Group]:
+    """The groups of these letters, the largest first."""
+    groups: dict[str, Group] = {}
+    for one in letters:
+        new = Group(one.group, one.account, one.failure, one.reason, one.died_at, one.died_at)
+        groups.setdefault(one.group, new).add(one)
+    return sorted(groups.values(), key=lambda group: -group.count)
+
+
+def holds(head: Mapping[str, str], behind: Mapping[str, str]) -> bool:
+    """Whether the dead record `head` holds back the one `behind` it in their subject's line."""
+    blocks = () if head.get("f") == FailureClass.CHANGED else POLICIES[Kind(head["k"])].blocks
+    return behind.get("st") == State.HELD and behind["k"] in blocks
+
+
+def follower_of(tid: str, t: Mapping[str, str]) -> Follower:
+    """A record as a follower."""
+    return Follower(tid, t["k"], int(t.get("m", "0")), t.get("cu", ""))
+
+
+def letter_of(tid: str, t: Mapping[str, str], followers: tuple[Follower, ...]) -> DeadLetter:
+    """A record as a dead letter."""
+    return DeadLetter(
+        id=tid,
+        kind=t["k"],
+        account=t["a"],
+        subject=t["s"],
+        failure=t.get("f", ""),
+        reason=t.get("r", ""),
+        attempts=int(t.get("n", "0")),
+        died_at=moment(t.get("dd", "0")),
+        cents=int(t.get("m", "0")),
+        currency=t.get("cu", ""),
+        event_id=t["e"],
+        sign=t.get("sg", ""),
+        condition=t.get("xc", ""),
+        created_at=_moment(t.get("c")),
+        first_attempt_at=_moment(t.get("fi")),
+        replays=int(t.get("rn", "0")),
+        replayed_at=_moment(t.get("rp")),
+        followers=followers,
+    )
+
+
+def _moment(value: str | None) -> datetime | None:
+    return moment(value) if value else None
