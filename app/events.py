@@ -1,11 +1,14 @@
-"""The words of the domain: Event, Fact, Transmission, Kind, states. Data only; anyone above may import it."""
+"""The words of the domain: Event, Fact, Transmission, Kind, states. Data only; anyone above may import it.
+
+What the receiver makes for every event is a named tuple: it is made in half the time of a frozen dataclass.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class Kind(StrEnum):
@@ -37,18 +40,19 @@ class State(StrEnum):
 OPEN_STATES = frozenset({State.READY, State.HELD, State.RUNNING, State.RETRYING, State.DEAD})
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One thing that UltraCart said.
 
-    `payload` is the REST object, its numbers int or float (a worker reads what was kept as Decimal);
-    `digest` identifies its content (merchant, name, object and canonical JSON), 16 bytes.
+    `payload` is the REST object without cards and bank accounts, its numbers int or float; `raw` is its JSON
+    as kept: compact UTF-8, keys in order, every number of up to 15 digits as it was printed (a worker reads
+    them as Decimal); `digest` identifies its content (merchant, name, object and canonical JSON), 16 bytes.
     """
 
     name: str
     merchant_id: str
     object_key: str
     payload: Mapping[str, Any]
+    raw: bytes
     digest: bytes
 
 
@@ -72,8 +76,7 @@ class Rule(StrEnum):
     STATE = "state"
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """What an event means for one account.
 
     `subject` is what stays in order (`order:DEMO-1`); `version` is the snapshot's own age stamp in
@@ -93,15 +96,13 @@ class Fact:
     person: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """An event on its way into the store, with what it means. `raw` is its JSON as kept, UTF-8.
+class Arrival(NamedTuple):
+    """An event on its way into the store, with what it means.
 
     `backfill`: it was fetched to make good what was missed; it goes out behind all that is live.
     """
 
     event: Event
-    raw: bytes
     facts: tuple[Fact, ...]
     ignored: bool = False
     backfill: bool = False

@@ -21,7 +21,6 @@ from app.settings import Merchant
 from app.store.polling import Turn
 from app.store.ultracart_budget import BACKGROUND
 from app.ultracart.client import Permit, UltracartClient
-from app.ultracart.parse import raw_json
 from app.ultracart.polled import polled_event
 
 RUN_SECONDS = 45.0
@@ -118,8 +117,8 @@ class PollRun:
     def _arrival(self, event: Event | Unreadable, salt: str) -> Arrival | Unreadable:
         if isinstance(event, Unreadable):
             return event
-        salted = replace(event, digest=_digest(event.digest + salt.encode()))
-        return Arrival(salted, raw_json(event), facts(event, self.merchant.account))
+        salted = event._replace(digest=_digest(event.digest + salt.encode()))
+        return Arrival(salted, facts(event, self.merchant.account))
 
 
 def run_poll(

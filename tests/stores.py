@@ -5,7 +5,7 @@ Three kinds, so that lines, priorities and blocking can be seen whatever the rel
 
 import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -65,7 +65,7 @@ def _envelope(kind: Kinds) -> str:
 def fact(subject: str = "order:1", kind: str = Kinds.SALE, version: int = 1, **changes: Any) -> Fact:
     """A fact of 10.00 USD that happens once, unless told otherwise."""
     plain = Fact(kind, ACCOUNT, subject, version, Decimal("10.00"), "USD")  # type: ignore[arg-type]
-    return replace(plain, **changes)
+    return plain._replace(**changes)
 
 
 def arrival(*facts: Fact, digest: bytes | None = None, ignored: bool = False, **payload: Any) -> Arrival:
@@ -73,8 +73,8 @@ def arrival(*facts: Fact, digest: bytes | None = None, ignored: bool = False, **
     number = next(_numbers)
     digest = digest or number.to_bytes(16, "big")
     payload = payload or {"order_id": f"DEMO-{number}"}
-    event = Event("order_create", "DEMO", str(number), payload, digest)
-    return Arrival(event, orjson.dumps(payload), facts, ignored)
+    event = Event("order_create", "DEMO", str(number), payload, orjson.dumps(payload), digest)
+    return Arrival(event, facts, ignored)
 
 
 @dataclass

@@ -17,7 +17,6 @@ ORDER_STATUSES = frozenset({"order_reject", "order_ship"})
 
 # Without the payment they cannot be told from a sale, so the worker has to say what is missing.
 _MAY_TELL_OF_A_SALE = frozenset({"order_create", PAID_BY_NAME, "order_stage_change", "order_update", REFUND})
-_NEEDED = ("payment", "summary", "items")
 
 # Older than every real snapshot: one that lacks an expansion must not take the place of one that has it.
 INCOMPLETE = 1
@@ -77,9 +76,10 @@ def _order(event: Event, account: str) -> tuple[Fact, ...]:
 
 
 def _sale(order: Mapping[str, Any], account: str, subject: str, fresh: int) -> Fact:
-    complete = all(order.get(name) is not None for name in _NEEDED)
-    has_person = order.get("billing") is not None or order.get("customer_profile") is not None
-    total = raw.money_cents(order.get("summary"), "total")
+    get = order.get
+    complete = get("payment") is not None and get("summary") is not None and get("items") is not None
+    has_person = get("billing") is not None or get("customer_profile") is not None
+    total = raw.money_cents(get("summary"), "total")
     return Fact(
         kind=Kind.SALE,
         account=account,

@@ -106,7 +106,7 @@ def _content(item: Arrival | Unreadable, codec: Codec, merchant_id: str) -> tupl
     """Digest and record."""
     if isinstance(item, Unreadable):
         return b"", codec.pack_event(item.reason, merchant_id, item.body)
-    return item.event.digest, codec.pack_event(item.event.name, merchant_id, item.raw)
+    return item.event.digest, codec.pack_event(item.event.name, merchant_id, item.event.raw)
 
 
 def _head(item: Arrival | Unreadable, event_id: str) -> tuple[Any, ...]:

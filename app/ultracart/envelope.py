@@ -7,6 +7,7 @@ with `compress_events` the list is gzip in base64 in a string, where exactly is 
 import base64
 import binascii
 import zlib
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -14,40 +15,50 @@ import orjson
 from app.events import Unreadable
 from app.ultracart.careful import MAX_DEPTH, Doubt, Refused, read, read_carefully, read_fast
 from app.ultracart.cutting import Piece, cut, entry
+from app.ultracart.identity import is_steady
 
 _GZIP = "H4sI"
 _WHERE = "there is no list of events in it"
 
 
-def elements(body: bytes, max_inflated: int) -> list[Any]:
+@dataclass(frozen=True, slots=True)
+class Elements:
     """The values that stand for events, in order; one that cannot be read is an Unreadable.
 
-    Raises Refused when the body as a whole cannot be read.
+    `steady`: it is known that nothing in them is without meaning for their digests.
     """
+
+    values: list[Any]
+    steady: bool = False
+
+
+def elements(body: bytes, max_inflated: int) -> Elements:
+    """What a delivery holds; raises Refused when the body as a whole cannot be read."""
     text = body.removeprefix(b"\xef\xbb\xbf").strip()
     if text.startswith(_GZIP.encode()):
         return _plain_elements(inflate(text.decode("ascii", "replace"), max_inflated))
     try:
-        return _of_value(read_fast(text), max_inflated)
+        value, written = read_fast(text)
     except Doubt:
-        return _of_text(text, max_inflated)
+        return Elements(_of_text(text, max_inflated))
+    return _of_value(value, max_inflated, steady=is_steady(written))
 
 
-def _plain_elements(text: bytes) -> list[Any]:
+def _plain_elements(text: bytes) -> Elements:
     """What was packed is not packed again: no bomb in a bomb."""
     return elements(text, 0)
 
 
-def _of_value(outer: Any, max_inflated: int) -> list[Any]:
+def _of_value(outer: Any, max_inflated: int, *, steady: bool = False) -> Elements:
     found = outer
     if isinstance(outer, dict):
         found = outer.get("events", outer)
     if isinstance(found, list):
-        return found
+        return Elements(found, steady)
     if isinstance(found, str) and found.startswith(_GZIP):
         return _plain_elements(inflate(found, max_inflated))
     if isinstance(found, dict) and len(found) == 1:
-        return [found]
+        return Elements([found], steady)
     raise Refused(_WHERE)
 
 
@@ -57,7 +68,7 @@ def _of_text(text: bytes, max_inflated: int) -> list[Any]:
         return _of_object(text, max_inflated)
     if text.startswith(b"["):
         return [_read_piece(piece) for piece in cut(text)]
-    return _of_value(read_carefully(text), max_inflated)
+    return _of_value(read_carefully(text), max_inflated).values
 
 
 def _of_object(text: bytes, max_inflated: int) -> list[Any]:
@@ -69,7 +80,7 @@ def _of_object(text: bytes, max_inflated: int) -> list[Any]:
         return [_read_piece(Piece(text, _is_deep(text)))] if len(entries) == 1 else _refuse()
     if lists[0].startswith(b"["):
         return [_read_piece(piece) for piece in cut(lists[0])]
-    return _of_value({"events": read(lists[0])}, max_inflated)
+    return _of_value({"events": read(lists[0])}, max_inflated).values
 
 
 def _refuse() -> list[Any]:
@@ -105,3 +116,8 @@ def inflate(packed: str, limit: int) -> bytes:
 def as_text(value: Any) -> bytes:
     """The JSON text of a value that was read."""
     return orjson.dumps(value)
+
+
+def sorted_text(value: Any) -> bytes:
+    """The same with the keys of every object in order."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)

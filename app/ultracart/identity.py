@@ -6,17 +6,15 @@ UltraCart sends no event id. A repeated delivery may be rendered anew, so what c
 
 from collections.abc import Mapping
 from functools import lru_cache
-from hashlib import blake2b
+from hashlib import sha256
 from typing import Any
-
-import orjson
 
 from app.ultracart.catalogue import OBJECT_KEYS, category
 
 _VOLATILE = frozenset({"exchange_rate", "update_billing_url", "emails", "fraud_score"})
 _VOLATILE_BEGINNINGS = ("localized", "actual_")
-# A text without any of these has nothing to leave out; most payloads show the first one early.
-_SIGNS = (b'"localized', b"null", b'"actual_', *(f'"{key}"'.encode() for key in sorted(_VOLATILE)))
+# A text without any of these has nothing to leave out.
+_SIGNS = (b'"localized', b":null", b'"actual_', *(f'"{key}":'.encode() for key in sorted(_VOLATILE)))
 # For a longer piece hashlib lets another thread have the interpreter, which takes longer than the hashing.
 _PIECE = 2047
 
@@ -50,35 +48,36 @@ def object_key(event_name: str, payload: Mapping[str, Any]) -> str:
     return ""
 
 
-def digest(merchant_id: str, event_name: str, key: str, payload: dict[str, Any]) -> bytes:
-    """16 bytes that are equal for equal content: keys in order, null as absent, without what is volatile."""
-    canonical = orjson.dumps(payload, option=orjson.OPT_SORT_KEYS)
-    for sign in _SIGNS:
-        if sign in canonical:
-            canonical = orjson.dumps(_settled(payload), option=orjson.OPT_SORT_KEYS)
-            break
-    hashed = blake2b(f"{merchant_id}\0{event_name}\0{key}\0".encode(), digest_size=16)
-    for start in range(0, len(canonical), _PIECE):
-        hashed.update(canonical[start : start + _PIECE])
-    return hashed.digest()
+def is_steady(written: bytes) -> bool:
+    """Whether no object in a compact JSON text holds anything that does not count."""
+    return not any(sign in written for sign in _SIGNS)
 
 
-def _settled(node: dict[str, Any]) -> dict[str, Any]:
-    settled: dict[str, Any] = {}
+def steady(node: dict[str, Any]) -> dict[str, Any]:
+    """What counts of an object: without null and without what is volatile."""
+    kept: dict[str, Any] = {}
     for key, value in node.items():
         if value is None or _is_volatile[key]:
             continue
         kind = type(value)
         if kind is dict:
-            value = _settled(value)
+            value = steady(value)
         elif kind is list:
-            value = _settled_list(value)
-        settled[key] = value
-    return settled
+            value = _steady_list(value)
+        kept[key] = value
+    return kept
 
 
-def _settled_list(nodes: list[Any]) -> list[Any]:
+def _steady_list(nodes: list[Any]) -> list[Any]:
     return [
-        _settled(node) if (kind := type(node)) is dict else _settled_list(node) if kind is list else node
+        steady(node) if (kind := type(node)) is dict else _steady_list(node) if kind is list else node
         for node in nodes
     ]
+
+
+def digest(merchant_id: str, event_name: str, key: str, content: bytes) -> bytes:
+    """16 bytes that are equal for equal content."""
+    hashed = sha256(f"{merchant_id}\0{event_name}\0{key}\0".encode())
+    for start in range(0, len(content), _PIECE):
+        hashed.update(content[start : start + _PIECE])
+    return hashed.digest()[:16]

@@ -11,8 +11,8 @@ from typing import Any
 from app.events import Event, Unreadable
 from app.ultracart.careful import Refused
 from app.ultracart.catalogue import ORDER_EVENTS
-from app.ultracart.envelope import as_text, elements
-from app.ultracart.identity import digest, object_key
+from app.ultracart.envelope import as_text, elements, sorted_text
+from app.ultracart.identity import digest, object_key, steady
 
 MAX_KEY = 64
 
@@ -30,45 +30,24 @@ def parse_delivery(
     """What stands in a delivery to `merchant_id`, in its order; never raises.
 
     What cannot be read is an Unreadable with its own bytes: one event where it can be cut out, else the
-    whole body. Numbers in `Event.payload` are int or float here; `read_payload` of what `raw_json` keeps
-    gives them as Decimal. `max_inflated` is what packed events may become, in bytes.
+    whole body. Numbers in `Event.payload` are int or float here; `read_payload` of `Event.raw` gives
+    them as Decimal. `max_inflated` is what packed events may become, in bytes.
     """
     try:
         found = elements(body, max_inflated)
     except Refused as refusal:
         return [Unreadable(f"The delivery cannot be read: {refusal}.", body)]
     owner = merchant_id.casefold()
-    return [_event(element, merchant_id, owner) for element in found]
-
-
-def raw_json(event: Event) -> bytes:
-    """The JSON kept for an event: compact UTF-8, every number of up to 15 digits as it was printed.
-
-    Cards and bank accounts are left out of it.
-    """
-    return as_text(_without_instruments(event.payload))
-
-
-def _without_instruments(node: Mapping[str, Any]) -> dict[str, Any]:
-    kept = dict(node)
-    if not _INSTRUMENTS.isdisjoint(kept):
-        kept = {key: value for key, value in node.items() if key not in _INSTRUMENTS}
-    for holder in _HOLDERS:
-        value = kept.get(holder)
-        if type(value) is dict:
-            kept[holder] = _without_instruments(value)
-        elif type(value) is list:
-            kept[holder] = [_without_instruments(one) if type(one) is dict else one for one in value]
-    return kept
+    return [_event(element, merchant_id, owner, found.steady) for element in found.values]
 
 
 def read_payload(raw: bytes) -> dict[str, Any]:
-    """The payload that `raw_json` kept, with fractions as Decimal: money is exact."""
+    """The payload that `Event.raw` keeps, with fractions as Decimal: money is exact."""
     payload: dict[str, Any] = json.loads(raw, parse_float=Decimal)
     return payload
 
 
-def _event(element: Any, merchant_id: str, owner: str) -> Event | Unreadable:
+def _event(element: Any, merchant_id: str, owner: str, is_steady: bool) -> Event | Unreadable:
     if isinstance(element, Unreadable):
         return Unreadable(f"The event cannot be read: {element.reason}.", element.body)
     if type(element) is not dict or len(element) != 1:
@@ -80,7 +59,28 @@ def _event(element: Any, merchant_id: str, owner: str) -> Event | Unreadable:
     objection = _objection(name, key, payload, merchant_id, owner)
     if objection:
         return Unreadable(objection, as_text(element))
-    return Event(name, merchant_id, key, payload, digest(owner, name, key, payload))
+    taken = steady(_take_instruments(payload))
+    raw = sorted_text(payload)
+    content = raw if is_steady else sorted_text(steady(payload))
+    if taken:
+        content += sorted_text(taken)
+    return Event(name, merchant_id, key, payload, raw, digest(owner, name, key, content))
+
+
+def _take_instruments(node: dict[str, Any], where: str = "") -> dict[str, Any]:
+    """Takes cards and bank accounts out of an object, by the path at which each stood."""
+    taken: dict[str, Any] = {}
+    if not _INSTRUMENTS.isdisjoint(node):
+        taken = {where + key: node.pop(key) for key in _INSTRUMENTS & node.keys()}
+    for holder in _HOLDERS:
+        value = node.get(holder)
+        if type(value) is dict:
+            taken |= _take_instruments(value, f"{where}{holder}.")
+        elif type(value) is list:
+            for n, one in enumerate(value):
+                if type(one) is dict:
+                    taken |= _take_instruments(one, f"{where}{holder}.{n}.")
+    return taken
 
 
 def _objection(name: str, key: str, payload: Mapping[str, Any], merchant_id: str, owner: str) -> str:

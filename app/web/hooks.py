@@ -18,7 +18,7 @@ from app.logs import log_line
 from app.relay.facts import facts
 from app.settings import Merchant, Settings
 from app.ultracart.catalogue import EVENT_NAMES
-from app.ultracart.parse import parse_delivery, raw_json
+from app.ultracart.parse import parse_delivery
 from app.web.answer import Answer, Refusal, answer
 from app.web.auth import Guard
 from app.web.body import announced_size, read, unpack
@@ -153,14 +153,13 @@ def understand(body: bytes, merchant: Merchant) -> list[Arrival | Unreadable]:
 
 
 def _arrival(event: Event, merchant: Merchant) -> Arrival | Unreadable:
-    raw = raw_json(event)
     if event.name not in EVENT_NAMES:
-        return Arrival(event, raw, (), ignored=True)
+        return Arrival(event, (), ignored=True)
     try:
-        return Arrival(event, raw, facts(event, merchant.account))
+        return Arrival(event, facts(event, merchant.account))
     except Exception as error:
         # One event that we fail on must not hold up its neighbours.
-        return _kept(error, b'{"%s":%s}' % (event.name.encode(), raw), merchant.id)
+        return _kept(error, b'{"%s":%s}' % (event.name.encode(), event.raw), merchant.id)
 
 
 def _kept(error: Exception, body: bytes, merchant_id: str) -> Unreadable:

@@ -1,7 +1,5 @@
 """What was backfilled in the store: it goes out behind all that is live, and is known for what it is."""
 
-from dataclasses import replace
-
 import pytest
 
 from app.store.transmissions import Ending
@@ -13,7 +11,7 @@ pytestmark = pytest.mark.server
 
 def backfilled(store: Store, *facts) -> str:
     """Admits one backfilled event with these facts; the id of its first transmission."""
-    (event_id,) = store.inbox.admit([replace(arrival(*facts), backfill=True)], "DEMO").ids
+    (event_id,) = store.inbox.admit([arrival(*facts)._replace(backfill=True)], "DEMO").ids
     return event_id + ".1"
 
 

@@ -11,7 +11,7 @@ from app.events import Admission, Arrival, Unreadable
 from app.relay.facts import facts
 from app.services import Services, build_inbox
 from app.store.inbox import Inbox
-from app.ultracart.parse import parse_delivery, raw_json
+from app.ultracart.parse import parse_delivery
 from tests.integration.orders import Order, delivery
 from tests.servers import Sandbox, Server, Valkey, Web, Worker, wait_until
 
@@ -165,6 +165,6 @@ def breaks(order: Order, **do: Any) -> Mapping[str, Any]:
 def arrivals(body: bytes) -> list[Arrival | Unreadable]:
     """A delivery as the receiver hands it to the store."""
     return [
-        event if isinstance(event, Unreadable) else Arrival(event, raw_json(event), facts(event, ACCOUNT))
+        event if isinstance(event, Unreadable) else Arrival(event, facts(event, ACCOUNT))
         for event in parse_delivery(body, "DEMO")
     ]

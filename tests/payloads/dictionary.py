@@ -9,7 +9,7 @@ from pathlib import Path
 import zstandard
 
 from app.events import Unreadable
-from app.ultracart.parse import parse_delivery, raw_json
+from app.ultracart.parse import parse_delivery
 
 FOLDER = Path(__file__).parent / "ultracart"
 SIZE = 8 * 1024
@@ -20,7 +20,7 @@ def samples() -> list[bytes | bytearray | memoryview]:
     bodies = [path.read_bytes() for path in sorted(FOLDER.glob("*.json"))]
     events = [event for body in bodies for event in parse_delivery(body, "DEMO")]
     return [
-        b"%s\nDEMO\n%s" % (event.name.encode(), raw_json(event))
+        b"%s\nDEMO\n%s" % (event.name.encode(), event.raw)
         for event in events
         if not isinstance(event, Unreadable)
     ]

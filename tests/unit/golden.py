@@ -18,7 +18,7 @@ from app.relay.order_statuses import plan_order_status
 from app.relay.refunds import plan_refund
 from app.relay.sales import SalePlan, plan_sale
 from app.settings import Exclusions, MappingRules, OrderStatusRule
-from app.ultracart.parse import parse_delivery, raw_json, read_payload
+from app.ultracart.parse import parse_delivery, read_payload
 
 LIVE_SINCE = datetime(2026, 3, 1, tzinfo=UTC)
 RULES = MappingRules(
@@ -76,7 +76,7 @@ def _fact(fact: Fact) -> dict[str, Any]:
 
 def _planned(event: Event, kind: Kind) -> dict[str, Any]:
     try:
-        plan = PLANNERS[kind](event.name, read_payload(raw_json(event)), RULES)
+        plan = PLANNERS[kind](event.name, read_payload(event.raw), RULES)
     except DeliveryFailure as failure:
         return {"failure": failure.failure, "reason": failure.reason, "hint": failure.hint}
     if isinstance(plan, Skipped):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from app.events import Event
-from app.ultracart.parse import parse_delivery, raw_json, read_payload
+from app.ultracart.parse import parse_delivery, read_payload
 
 DIRECTORY = Path(__file__).parent.parent / "payloads" / "ultracart"
 MERCHANT = "DEMO"
@@ -31,4 +31,4 @@ def event(name: str) -> Event:
 
 def payload(name: str) -> Mapping[str, Any]:
     """The only event's payload as a worker reads it: what was kept, fractions as Decimal."""
-    return read_payload(raw_json(event(name)))
+    return read_payload(event(name).raw)

@@ -15,7 +15,7 @@ PROCESSED = {"payment_status": "Processed"}
 
 
 def told(name, **payload):
-    return facts(Event(name, "DEMO", "DEMO-1", {"order_id": "DEMO-1"} | payload, b""), ACCOUNT)
+    return facts(Event(name, "DEMO", "DEMO-1", {"order_id": "DEMO-1"} | payload, b"", b""), ACCOUNT)
 
 
 def test_the_sale_of_a_paid_order():

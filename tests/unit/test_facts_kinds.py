@@ -14,7 +14,7 @@ PAID_MS, FIRST_MS = 1772460921000, 1773068400000
 
 
 def told(name, payload):
-    return facts(Event(name, "DEMO", object_key(name, payload), payload, b""), ACCOUNT)
+    return facts(Event(name, "DEMO", object_key(name, payload), payload, b"", b""), ACCOUNT)
 
 
 def of(case, **changes):

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from app.events import Event, Unreadable
-from app.ultracart.parse import parse_delivery, raw_json, read_payload
+from app.ultracart.parse import parse_delivery, read_payload
 
 GOOD = b'{"order_create":{"merchant_id":"DEMO","order_id":"DEMO-1"}}'
 OTHER = b'{"item_update":{"merchant_item_oid":12,"merchant_item_id":"BONE"}}'
@@ -225,7 +225,7 @@ def test_the_merchant_may_be_absent_or_written_differently():
 
 def test_kept_money_is_exact():
     body = b'{"order_create":{"order_id":"A","a":0.1,"b":19.990,"c":1234567890123.45,"d":1.0E7,"e":3}}'
-    kept = read_payload(raw_json(only(body)))
+    kept = read_payload(only(body).raw)
     assert kept == {
         "order_id": "A",
         "a": Decimal("0.1"),
@@ -251,8 +251,8 @@ def test_card_and_account_numbers_are_not_kept():
         ("customer_update", {"cards": [secret]}),
     ]:
         event = only(json.dumps({name: payload}).encode())
-        assert b"1111" not in raw_json(event)
-        assert b"1111" in json.dumps(event.payload).encode()
-    assert read_payload(raw_json(only(json.dumps({"order_create": order}).encode())))["payment"] == {
+        assert b"1111" not in event.raw
+        assert b"1111" not in json.dumps(event.payload).encode()
+    assert read_payload(only(json.dumps({"order_create": order}).encode()).raw)["payment"] == {
         "payment_status": "Processed"
     }

@@ -57,6 +57,23 @@ def test_the_same_content_has_the_same_digest():
     assert plain == digest(merchant="demo", items=[{"a": 1}], total={"value": 5.5})
 
 
+def test_a_card_that_is_not_kept_still_tells_events_apart():
+    visa, other = ({"credit_card": {"card_number": number}} for number in ("XXXX1", "XXXX2"))
+    assert len({digest(payment=visa), digest(payment=other), digest(payment={"credit_card": {}})}) == 3
+    assert digest(payment=visa) == digest(payment={"credit_card": {"card_number": "XXXX1", "x": None}})
+    assert digest(payment={}) == digest(payment={"credit_card": None}) != digest(payment={"credit_card": {}})
+    assert digest(payment=visa) != digest(customer_profile=visa)
+
+
+def test_whatever_else_a_delivery_holds_an_event_has_one_digest():
+    plain, moving = {"order_id": "A", "items": [{"a": 1}]}, {"order_id": "B", "fraud_score": {"score": 1}}
+    alone = only(json.dumps([{"order_update": plain}]).encode())
+    beside, _ = parse_delivery(
+        json.dumps([{"order_update": plain}, {"order_update": moving}]).encode(), "DEMO"
+    )
+    assert alone == beside
+
+
 def test_other_content_has_another_digest():
     digests = [
         digest(),

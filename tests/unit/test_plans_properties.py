@@ -77,7 +77,7 @@ def damaged(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 
 
 def check(name: str, payload: dict[str, Any], rules: MappingRules) -> None:
-    event = Event(name, "DEMO", object_key(name, payload), payload, b"")
+    event = Event(name, "DEMO", object_key(name, payload), payload, b"", b"")
     for fact in facts(event, "account"):
         assert fact.rule is not Rule.GROW or int(fact.value) == int(fact.value)
         assert fact.rule is not Rule.STATE or re.fullmatch(r"[0-9a-f]{16}(@[1-9]\d*)?", fact.value)
@@ -126,5 +126,5 @@ def test_ten_thousand_items():
     ]
     order["summary"] = {"total": {"value": 10_000}}
     check("order_refund", order, RULES)
-    (_, refund) = facts(Event("order_refund", "DEMO", "DEMO-1", order, b""), "account")
+    (_, refund) = facts(Event("order_refund", "DEMO", "DEMO-1", order, b"", b""), "account")
     assert (refund.kind, refund.value) == (Kind.REFUND, "1000000")

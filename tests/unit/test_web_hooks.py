@@ -67,7 +67,7 @@ def test_an_order_is_taken_with_its_fact(client: FlaskClient, inbox: FakeInbox) 
     assert response.content_type == "application/json"
     (arrival,) = inbox.arrivals
     assert arrival.event.object_key == "DEMO-7"
-    assert orjson.loads(arrival.raw)["order_id"] == "DEMO-7"
+    assert orjson.loads(arrival.event.raw)["order_id"] == "DEMO-7"
     assert [(fact.kind, fact.account, fact.subject) for fact in arrival.facts] == [
         (Kind.SALE, "ontraport:DEMO", "order:DEMO-7")
     ]
