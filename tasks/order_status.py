@@ -24,7 +24,8 @@ def deliver(attempt: Attempt) -> Outcome:
     groups = dict(plan.contact.groups)
     if plan.fields:
         groups["order_status"] = custom_values(attempt, plan.fields)
-    contact = replace(plan.contact, groups=groups)
+    # The status is as old as the snapshot that tells it, the address is older.
+    contact = replace(plan.contact, groups=groups, dated={"order_status": plan.contact.seen})
     return with_contact(attempt, contact, lambda found: _tell(attempt, plan, found))
 
 

@@ -88,7 +88,7 @@ def changed_groups(plan: ContactPlan, fields: Mapping[str, str]) -> tuple[str, .
     return tuple(
         name
         for name, values in plan.groups.items()
-        if fields.get(f"h:{name}") != group_hash(values) and plan.version >= int(fields.get(f"v:{name}") or 0)
+        if fields.get(f"h:{name}") != group_hash(values) and plan.age(name) >= _age(fields, name)
     )
 
 
@@ -208,20 +208,34 @@ def _only(plan: ContactPlan, groups: Collection[str]) -> ContactPlan:
 
 
 def _stale(plan: ContactPlan, fields: Mapping[str, str]) -> frozenset[str]:
-    return frozenset(name for name in plan.groups if plan.version < int(fields.get(f"v:{name}") or 0))
+    return frozenset(name for name in plan.groups if plan.age(name) < _age(fields, name))
 
 
 def _confirmed(row: str, plan: ContactPlan, fields: Mapping[str, str]) -> list[Write]:
     """Unchanged, but now known to be as new as this: what is older must not overwrite it."""
     return [
-        (row, f"v:{name}", plan.version)
+        (row, f"v:{name}", _written_age(plan, name))
         for name, values in plan.groups.items()
-        if fields.get(f"h:{name}") == group_hash(values) and plan.version > int(fields.get(f"v:{name}") or 0)
+        if fields.get(f"h:{name}") == group_hash(values) and plan.age(name) > _age(fields, name)
     ]
+
+
+def _age(fields: Mapping[str, str], name: str) -> tuple[int, int]:
+    """How new what stands in a field group is, as `_written_age` kept it."""
+    told, _, seen = fields.get(f"v:{name}", "").partition(" ")
+    return int(told or 0), int(seen or 0)
+
+
+def _written_age(plan: ContactPlan, name: str) -> str:
+    told, seen = plan.age(name)
+    return f"{told} {seen}" if seen else str(told)
 
 
 def _writes(row: str, contact_id: str, plan: ContactPlan, groups: tuple[str, ...]) -> list[Write]:
     writes: list[Write] = [(row, "id", contact_id)]
     for name in groups:
-        writes += [(row, f"h:{name}", group_hash(plan.groups[name])), (row, f"v:{name}", plan.version)]
+        writes += [
+            (row, f"h:{name}", group_hash(plan.groups[name])),
+            (row, f"v:{name}", _written_age(plan, name)),
+        ]
     return writes

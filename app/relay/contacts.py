@@ -1,7 +1,7 @@
 """Who bought: an order's customer as fields of an ONTRAPORT contact; pure, for app.relay and delivery."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.errors import DeliveryFailure, FailureClass
 from app.ultracart.schemas import Order, OrderBilling
@@ -14,7 +14,8 @@ _AUSTRALIAN_STATES = {"NT": "AU_NT", "WA": "AU_WA"}
 class ContactPlan:
     """A contact to be written: `groups` of ONTRAPORT fields that change together, none of them empty.
 
-    `version` is the age of what the fields were taken from, in milliseconds since 1970 UTC (0: unknown).
+    `version` is when the fields were told, in milliseconds since 1970 UTC (0: unknown);
+    of one version, the snapshot that was `seen` later is the newer. `dated`: groups with another age.
     `customer_id` is the shop's profile whose own address `email` is, or empty.
     """
 
@@ -22,6 +23,12 @@ class ContactPlan:
     groups: Mapping[str, Mapping[str, str]]
     version: int
     customer_id: str = ""
+    seen: int = 0
+    dated: Mapping[str, int] = field(default_factory=dict)
+
+    def age(self, group: str) -> tuple[int, int]:
+        """By which a group is newer or older than what stands in the contact."""
+        return (self.dated[group], 0) if group in self.dated else (self.version, self.seen)
 
     @property
     def fields(self) -> dict[str, str]:
@@ -29,15 +36,19 @@ class ContactPlan:
         return {key: value for group in self.groups.values() for key, value in group.items()}
 
 
-def plan_contact(order: Order, version: int) -> ContactPlan:
-    """The order's customer; raises DeliveryFailure(MAPPING) without a usable e-mail address."""
+def plan_contact(order: Order, told_at: int, seen: int = 0) -> ContactPlan:
+    """The order's customer, who gave the address at `told_at`, as a snapshot of the age `seen` shows it.
+
+    Raises DeliveryFailure(MAPPING) without a usable e-mail address.
+    """
     profile, email = order.customer_profile, _email(order)
     # Who buys under another address than the profile's is not known by it.
     is_own = profile is not None and (profile.email or "").strip().lower() == email
     return ContactPlan(
         email=email,
         groups=contact_groups(order.billing) if order.billing else {},
-        version=version,
+        version=told_at or seen,
+        seen=seen,
         customer_id=(profile.customer_profile_oid or "") if profile and is_own else "",
     )
 

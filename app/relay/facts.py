@@ -48,6 +48,19 @@ def freshness(order: Mapping[str, Any]) -> int:
     return raw.latest(found)
 
 
+def told_at(order: Mapping[str, Any]) -> int:
+    """When the customer gave an order's address, in milliseconds: as the order was made; 0 when unknown.
+
+    A rebill repeats what was given for the first order. Neither payment, shipping nor refund tells anew
+    where somebody lives, and UltraCart does not date a correction.
+    """
+    auto_order = order.get("auto_order")
+    if isinstance(auto_order, dict) and auto_order.get("original_order_id") != order.get("order_id"):
+        firsts = [item.get("first_order_dts") for item in raw.elements(auto_order, "items")]
+        return raw.latest(firsts) or raw.latest([order.get("creation_dts")])
+    return raw.latest([order.get("creation_dts")])
+
+
 def auto_order_content(event_name: str, auto_order: Mapping[str, Any]) -> str:
     """`state@version`: a stale snapshot is told by the newest one, also when that said the same as before.
 

@@ -8,7 +8,7 @@ from app.events import Skipped
 from app.relay.contacts import ContactPlan, plan_contact
 from app.relay.contents import tracking_numbers
 from app.relay.exclusions import excluded_order
-from app.relay.facts import freshness
+from app.relay.facts import freshness, told_at
 from app.settings import MappingRules, OrderStatusRule
 from app.ultracart.schemas import Order, load_order
 
@@ -51,7 +51,7 @@ def _plan(order: Order, payload: Mapping[str, Any], status: str, rule: OrderStat
     return OrderStatusPlan(
         order_id=order.order_id or "",
         status=status,
-        contact=plan_contact(order, freshness(payload)),
+        contact=plan_contact(order, told_at(payload), freshness(payload)),
         tracking_numbers=parcels,
         tags=(rule.tag,) if rule.tag else (),
         note=_note(order, status, parcels) if rule.note else "",

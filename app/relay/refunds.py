@@ -190,7 +190,7 @@ def _happened_at(told: _Snapshot) -> datetime:
 def _contact(order: Order, version: int) -> ContactPlan:
     """The customer, who is needed only where the ledger does not know the sale: nobody is no failure here."""
     try:
-        return plan_contact(order, version)
+        return plan_contact(order, version, version)
     except DeliveryFailure:
         return ContactPlan(email="", groups={}, version=version)
 

@@ -10,7 +10,7 @@ from app.errors import DeliveryFailure, FailureClass
 from app.events import Skipped
 from app.relay.contacts import ContactPlan, plan_contact
 from app.relay.exclusions import excluded_order
-from app.relay.facts import PAID_BY_NAME, freshness, tells_of_a_sale
+from app.relay.facts import PAID_BY_NAME, freshness, tells_of_a_sale, told_at
 from app.relay.kits import value_of
 from app.relay.lines import SaleLine, sale_lines
 from app.relay.money import amount, cents
@@ -55,7 +55,7 @@ def plan_sale(
     lines, remarks = sale_lines(order, total, rules)
     return SalePlan(
         order_id=order.order_id or "",
-        contact=plan_contact(order, freshness(payload)),
+        contact=plan_contact(order, told_at(payload), freshness(payload)),
         affiliate_id=order.affiliates[0].affiliate_oid if order.affiliates else None,
         lines=lines,
         total=total,

@@ -88,6 +88,31 @@ def test_only_what_changed_is_sent():
     assert desk.crm.names() == ["upsert_contact", "upsert_contact"]
 
 
+def test_of_one_age_the_snapshot_that_was_seen_later_is_the_newer_one():
+    desk = Desk()
+    write_contact(desk.attempt(), replace(PLAN, seen=500))
+    corrected = replace(PLAN, groups={"address": {"city": "Reno"}}, seen=600)
+    write_contact(desk.attempt(), corrected)
+    assert desk.crm.sent[-1][1]["city"] == "Reno"
+    assert write_contact(desk.attempt(), replace(PLAN, seen=500)).stale == {"address"}
+    assert len(desk.crm.sent) == 2
+    # Whatever is seen of an old order, what a person told later stands.
+    profile = replace(PLAN, groups={"address": {"city": "Waco"}}, version=101)
+    write_contact(desk.attempt(), profile)
+    write_contact(desk.attempt(), replace(corrected, seen=9_000))
+    assert desk.crm.sent[-1][1]["city"] == "Waco"
+
+
+def test_a_group_may_have_an_age_of_its_own():
+    desk = Desk()
+    write_contact(desk.attempt(), replace(PLAN, groups={"status": {"f1": "shipped"}}, dated={"status": 700}))
+    later = replace(PLAN, groups={"status": {"f1": "rejected"}, "name": {"firstname": "Joan"}}, version=200)
+    contact = write_contact(desk.attempt(), replace(later, dated={"status": 600}))
+    assert contact.stale == {"status"}
+    assert desk.crm.sent[-1][1]["firstname"] == "Joan"
+    assert "f1" not in desk.crm.sent[-1][1]
+
+
 def test_a_contact_that_somebody_writes_is_waited_for_without_a_request():
     desk = Desk()
     desk.ledger.busy = {ROW}

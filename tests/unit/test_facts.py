@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from app.events import Event, Fact, Kind
-from app.relay.facts import INCOMPLETE, facts, freshness
+from app.relay.facts import INCOMPLETE, facts, freshness, told_at
 from tests.unit import payloads
 
 ACCOUNT = "ontraport:DEMO"
@@ -163,3 +163,27 @@ def test_money(total, amount, currency):
     (fact,) = told("order_create", payment=PROCESSED, summary={"total": total})
     assert (str(fact.amount), fact.currency) == (amount, currency)
     assert told("order_create", payment=PROCESSED, summary=5)[0].amount == 0
+
+
+LATER = "2026-04-02T09:15:21-04:00"
+
+
+def an_auto_order(original, first=None):
+    return {"original_order_id": original, "items": [{"first_order_dts": first}, {"first_order_dts": None}]}
+
+
+@pytest.mark.parametrize(
+    ("order", "stamp"),
+    [
+        ({}, 0),
+        ({"creation_dts": DATE}, DATE_MS),
+        ({"creation_dts": DATE, "refund_dts": LATER, "reject_dts": LATER}, DATE_MS),
+        ({"creation_dts": DATE, "payment": {"payment_dts": LATER}}, DATE_MS),
+        ({"creation_dts": DATE, "current_stage_histories": [{"transition_dts": LATER}]}, DATE_MS),
+        ({"creation_dts": DATE, "auto_order": an_auto_order("DEMO-1", LATER)}, DATE_MS),
+        ({"creation_dts": LATER, "auto_order": an_auto_order("DEMO-0", DATE)}, DATE_MS),
+        ({"creation_dts": DATE, "auto_order": an_auto_order("DEMO-0")}, DATE_MS),
+    ],
+)
+def test_an_address_is_as_old_as_the_order_for_which_it_was_given(order, stamp):
+    assert told_at({"order_id": "DEMO-1"} | order) == stamp
