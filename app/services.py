@@ -7,10 +7,13 @@ from functools import cached_property
 
 import redis
 
+from app.channels.channel import Channel
+from app.channels.choice import channels_of
 from app.ontraport.client import OntraportClient
 from app.queue import envelopes
 from app.settings import MappingRules, Merchant, Settings
 from app.store import instance
+from app.store.alerts import AlertStore
 from app.store.budget import Budget
 from app.store.catalogue import Catalogue
 from app.store.connection import connect
@@ -23,6 +26,7 @@ from app.store.lookups import Lookups
 from app.store.polling import Polling
 from app.store.product_map import ProductMap
 from app.store.scripting import Scripts
+from app.store.survey import Survey
 from app.store.transmissions import Transmissions
 from app.store.ultracart_budget import UltracartBudget
 from app.ultracart.client import UltracartClient
@@ -96,6 +100,22 @@ class Services:
     def log(self) -> Log:
         """What happened."""
         return Log(self.client)
+
+    @cached_property
+    def alerts(self) -> AlertStore:
+        """What is known of alerts, and what of them is still to be sent."""
+        return AlertStore(self.client, self.scripts, mark=self.mark)
+
+    @cached_property
+    def survey(self) -> Survey:
+        """What the rules of alerts look at."""
+        rates = {name: merchant.ontraport.rate_per_minute for name, merchant in self.accounts.items()}
+        return Survey(self.client, self.log, self.gates, self.alerts, rates, self.clock)
+
+    @cached_property
+    def channels(self) -> Mapping[str, Channel]:
+        """Where alerts are sent, by name; empty when no address is set."""
+        return channels_of(self.settings)
 
     @cached_property
     def ontraport(self) -> Mapping[str, OntraportClient]:

@@ -25,9 +25,12 @@ from app.settings_values import (
     to_bool,
     to_choice,
     to_int,
+    to_mail_addresses,
     to_moment,
     to_path,
     to_redis_url,
+    to_smtp_url,
+    to_target_url,
     to_text,
 )
 
@@ -59,6 +62,11 @@ def variable(name: str, default: Any = None, least: int = 0, most: int = 2**53, 
 def choice(name: str, choices: tuple[str, ...]) -> Any:
     """A settings field that is one of a few words; the first is its default."""
     return field(default=choices[0], metadata={"env": name, "choices": choices})
+
+
+def checked(name: str, default: Any, check: Callable[[str, Any], str]) -> Any:
+    """A text or secret that is checked when it is read."""
+    return field(default=default, metadata={"env": name, "check": check})
 
 
 def tcp_port(name: str, default: int) -> Any:
@@ -133,6 +141,12 @@ class Settings:
     payload_days: int = variable("PAYLOAD_DAYS", 3, 0, 3650)
     exchange_days: int = variable("EXCHANGE_DAYS", 30, 0, 3650)
     ledger_days: int = variable("LEDGER_DAYS", 800, 1, 36500)
+    alert_webhook_url: Secret = checked("ALERT_WEBHOOK_URL", Secret(), to_target_url)
+    alert_slack_url: Secret = checked("ALERT_SLACK_URL", Secret(), to_target_url)
+    smtp_url: Secret = checked("SMTP_URL", Secret(), to_smtp_url)
+    alert_email_to: str = checked("ALERT_EMAIL_TO", "", to_mail_addresses)
+    alert_email_from: str = checked("ALERT_EMAIL_FROM", "", to_mail_addresses)
+    deadman_url: Secret = checked("DEADMAN_URL", Secret(), to_target_url)
     worker_processes: int = variable("WORKER_PROCESSES", 1, 1, 64)
     worker_threads: int = variable("WORKER_THREADS", 8, 1, 256)
     web_processes: int = variable("WEB_PROCESSES", 1, 1, 64)
@@ -158,6 +172,7 @@ def load_settings(environ: Mapping[str, str], dotenv: Path = Path(".env")) -> Se
     }
     settings = Settings(**values)
     _check_ports(settings)
+    _check_mail(settings)
     if environ.get("DYNO") and not settings.redis_url:
         raise SettingsError("REDIS_URL is missing: a dyno's disk does not last, so it cannot hold the store")
     tables = read_tables(sources.merchants, sources.lookup)
@@ -171,6 +186,9 @@ def _convert(name: str, label: str, raw: Any) -> Any:
     item = _FIELDS[name]
     if item.type is int:
         return to_int(label, raw, item.metadata["least"], item.metadata["most"])
+    if "check" in item.metadata:
+        text = item.metadata["check"](label, raw)
+        return Secret(text) if item.type is Secret else text
     if "choices" in item.metadata:
         return to_choice(label, raw, item.metadata["choices"])
     if name.endswith(("_BASE_URL", "_PUBLIC_URL")):
@@ -203,6 +221,15 @@ def _check_ports(settings: Settings) -> None:
         other = by_port.setdefault(getattr(settings, _FIELDS[name].name), name)
         if other != name:
             raise SettingsError(f"{other} and {name} are the same port")
+
+
+def _check_mail(settings: Settings) -> None:
+    if settings.smtp_url and not settings.alert_email_to:
+        raise SettingsError("ALERT_EMAIL_TO is missing: with SMTP_URL it says who gets the alerts")
+    if settings.alert_email_to and not settings.smtp_url:
+        raise SettingsError("SMTP_URL is missing: it says through which server ALERT_EMAIL_TO is reached")
+    if "," in settings.alert_email_from:
+        raise SettingsError("ALERT_EMAIL_FROM: one address is expected")
 
 
 def _sandbox_values(settings: Settings) -> dict[str, Any]:

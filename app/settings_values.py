@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from app.errors import SettingsError
 
@@ -103,6 +103,46 @@ def to_redis_url(label: str, raw: Any, verify_tls: bool) -> str:
         return text
     verify = f"ssl_cert_reqs={'required' if verify_tls else 'none'}"
     return parts._replace(query=f"{parts.query}&{verify}" if parts.query else verify).geturl()
+
+
+def to_target_url(label: str, raw: Any) -> str:
+    """An http(s) address to be called as it stands, query included; never shown, since it may hold a key."""
+    text = to_text(label, raw)
+    parts = _split(label, text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"\s", text):
+        raise SettingsError(f"{label}: an address as https://host/path is expected")
+    return text
+
+
+def to_smtp_url(label: str, raw: Any) -> str:
+    """`smtp://user:password@host:587` (STARTTLS), `smtps://…:465` (TLS), or with `?tls=off`; never shown."""
+    text = to_text(label, raw)
+    parts = _split(label, text)
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname or parts.query not in {"", "tls=off"}:
+        raise SettingsError(
+            f"{label}: smtp://user:password@host:587 or smtps://user:password@host:465 is expected"
+        )
+    if parts.query and (parts.username or parts.scheme == "smtps"):
+        raise SettingsError(f"{label}: tls=off is for servers that ask for no password; it would be readable")
+    return text
+
+
+def to_mail_addresses(label: str, raw: Any) -> str:
+    """E-mail addresses, with commas between them."""
+    addresses = [one.strip() for one in to_text(label, raw).split(",") if one.strip()]
+    if not all(re.fullmatch(r"[^\s@,<>]+@[^\s@,<>]+", one) for one in addresses):
+        raise SettingsError(f"{label}: e-mail addresses are expected, with commas between them")
+    return ",".join(addresses)
+
+
+def _split(label: str, text: str) -> SplitResult:
+    """The parts of an address; a port that is none is refused without showing what stands beside it."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError as error:
+        raise SettingsError(f"{label}: this is no address") from error
+    return parts
 
 
 def to_names(label: str, raw: Any) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from workers.dispatcher import Dispatcher
 from workers.engine import Engine
 from workers.process import Process
 from workers.schedule import beat_schedule, without_polls
+from workers.watch import Watch
 
 log = structlog.get_logger()
 
@@ -42,16 +43,18 @@ class Worker:
         self._lock = threading.Lock()
         self._engine: Engine | None = None
         self._services: Services
-        self._dispatcher: Dispatcher | None = None
+        self._threads: list[Dispatcher | Watch] = []
 
     def start(self) -> Engine:
-        """Engine and dispatcher; raises InstanceMismatch or StoreUnavailable."""
+        """Engine, dispatcher and watch; raises InstanceMismatch or StoreUnavailable."""
         with self._lock:
             if self._engine is None:
                 self._services = services = build_services(self.settings)
                 self._engine = Engine(services, HANDLERS, self.process)
-                self._dispatcher = Dispatcher(build_services(self.settings), self.process)
-                self._dispatcher.start()
+                dispatcher = Dispatcher(build_services(self.settings), self.process)
+                self._threads = [dispatcher, Watch(build_services(self.settings))]
+                for thread in self._threads:
+                    thread.start()
             return self._engine
 
     def run(self, transmission_id: str) -> tuple[str | None, str]:
@@ -65,9 +68,9 @@ class Worker:
         return self._services
 
     def close(self) -> None:
-        """Ends the dispatcher."""
-        if self._dispatcher:
-            self._dispatcher.close()
+        """Ends dispatcher and watch."""
+        for thread in self._threads:
+            thread.close()
 
 
 worker = Worker()

@@ -1,4 +1,4 @@
-"""Claim, handle, settle: the one place where an attempt begins and ends. The only broad except is here."""
+"""Claim, handle, settle: the one place where an attempt begins and ends, whatever it meets."""
 
 import secrets
 import time

@@ -60,6 +60,10 @@ class Log:
         """How many wake-ups were lost and leases ended since the first start."""
         return self._numbers("n:engine")
 
+    def requests(self) -> dict[str, int]:
+        """How many requests each account's CRM was sent since the first start."""
+        return self._numbers("n:requests")
+
     def quarantined(self) -> int:
         """How many unreadable bodies are kept."""
         with store_errors():

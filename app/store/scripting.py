@@ -10,9 +10,12 @@ from redis.commands.core import Script
 from app.events import Kind
 from app.policies import POLICIES
 
-# These free memory or end what was begun, so they may run when Redis is at its limit.
+# These free memory, end what was begun or tell of it, so they may run when Redis is at its limit.
 ALLOWED_OVER_LIMIT = frozenset(
-    {"claim", "announce", "complete", "settle", "tick", "acquire", "replay", "close"}
+    {
+        *("claim", "announce", "complete", "settle", "tick", "acquire", "replay", "close"),
+        *("alerts_turn", "alerts_keep"),
+    }
 )
 # What stands before a script besides lib.lua, where it is too long for one file.
 PARTS = {"admit": ("admit_rows", "admit_rules")}

@@ -119,6 +119,16 @@ def test_a_base_address_loses_its_trailing_slash_only(load, given, kept):
         ("ONTRAPORT_RATE_PER_MINUTE", "-1"),
         ("ULTRACART_MERCHANT_ID", "with blank"),
         ("RELAY_CONFIG", "/nowhere/relay.toml"),
+        ("ALERT_WEBHOOK_URL", "example.com/hook"),
+        ("ALERT_SLACK_URL", "ftp://example.com/hook"),
+        ("DEADMAN_URL", "https://"),
+        ("DEADMAN_URL", "https://host:port/x"),
+        ("SMTP_URL", "mail.example.com:587"),
+        ("SMTP_URL", "smtp://user:pass@mail.example.com?tls=off"),
+        ("SMTP_URL", "smtp://mail.example.com?tls=maybe"),
+        ("ALERT_EMAIL_TO", "nobody"),
+        ("ALERT_EMAIL_TO", "a@example.com"),
+        ("ALERT_EMAIL_FROM", "a@example.com,b@example.com"),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_name(load, name, value):
@@ -139,6 +149,26 @@ def test_no_secret_is_ever_shown(load):
     with pytest.raises(SettingsError) as refusal:
         load(**REAL, REDIS_URL="postgres://:r3dis-secret@localhost")
     assert "r3dis-secret" not in str(refusal.value)
+
+
+def test_addresses_of_alerts_are_secrets_and_mail_needs_both_ends(load):
+    to = {
+        "SMTP_URL": "smtps://user:h1dden@mail.example.com",
+        "ALERT_EMAIL_TO": "a@example.com, b@example.com",
+    }
+    settings = load(
+        **to, ALERT_SLACK_URL="https://example.com/h1dden", DEADMAN_URL="https://example.com/h1dden"
+    )
+    assert settings.alert_email_to == "a@example.com,b@example.com"
+    assert "h1dden" not in repr(settings)
+    for wrong in ("https://user:h1dden@host:port/x", "h1dden"):
+        with pytest.raises(SettingsError) as refusal:
+            load(DEADMAN_URL=wrong)
+        assert "h1dden" not in str(refusal.value)
+    with pytest.raises(SettingsError, match="ALERT_EMAIL_TO is missing"):
+        load(SMTP_URL="smtp://mail.example.com")
+    with pytest.raises(SettingsError, match="SMTP_URL is missing"):
+        load(ALERT_EMAIL_TO="a@example.com")
 
 
 def test_the_environment_beats_dotenv_beats_the_file_beats_the_default(load, tmp_path):

@@ -25,4 +25,5 @@ if interval > 0 and not reserved then
 end
 if step ~= '' then redis.call('HSET', row, 'fs', step, 'fa', text(now), 'ft', tid, 'fl', '0') end
 extend_lease(tid, now, call)
+redis.call('HINCRBY', 'n:requests', account, 1)
 return {'go', text(now)}

@@ -1,0 +1,93 @@
+"""What the rules of alerts look at: the relay's numbers at one moment; read by app.store.survey."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedGate:
+    """A closed gate: why, since when, and when it is tried again (UTC)."""
+
+    reason: str
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One transmission that is not delivered: dead, or a sale or refund that is tried again."""
+
+    id: str
+    subject: str
+    failure: str
+    money: bool
+    since: datetime
+    cents: int = 0
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountReading:
+    """One account. `waiting` counts open transmissions without the dead; `held_cents` is their money too.
+
+    `oldest_money` is when the oldest sale or refund that could go out now came; `retried` are those that
+    failed at least once and are tried again; `facts` and `requests` are totals since the first start.
+    """
+
+    account: str
+    rate_per_minute: int = 170
+    waiting: int = 0
+    held_cents: Mapping[str, int] = field(default_factory=dict)
+    gate: ClosedGate | None = None
+    oldest_money: datetime | None = None
+    retried: tuple[Waiting, ...] = ()
+    dead: tuple[Waiting, ...] = ()
+    facts: int = 0
+    requests: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The numbers that grow, as they were at `at` (UTC); facts and requests by account."""
+
+    at: datetime
+    memory_used: int
+    lost_wake_ups: int
+    facts: Mapping[str, int] = field(default_factory=dict)
+    requests: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Earlier samples, each the first that is not older than its name says; None: the relay is younger."""
+
+    hour: Sample | None = None
+    day: Sample | None = None
+    week: Sample | None = None
+    week_and_day: Sample | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """The whole relay at `now` (UTC). Memory in bytes, `memory_limit` 0 when Redis has none."""
+
+    now: datetime
+    accounts: tuple[AccountReading, ...] = ()
+    quarantined: int = 0
+    quarantined_lately: int = 0
+    memory_used: int = 0
+    memory_limit: int = 0
+    evicted: int = 0
+    lost_wake_ups: int = 0
+    past: Past = Past()
+
+    def sample(self) -> Sample:
+        """What of it is kept for later comparison."""
+        return Sample(
+            self.now,
+            self.memory_used,
+            self.lost_wake_ups,
+            {one.account: one.facts for one in self.accounts},
+            {one.account: one.requests for one in self.accounts},
+        )

@@ -1,0 +1,122 @@
+"""Reads what the rules of alerts look at: a few dozen cheap reads, whatever the size of the backlog."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import redis
+
+from app.alerts.readings import AccountReading, ClosedGate, Readings, Waiting
+from app.events import OPEN_STATES, Kind, State
+from app.policies import POLICIES
+from app.store.alerts import AlertStore
+from app.store.connection import store_errors
+from app.store.gates import Gates
+from app.store.log import Log
+from app.store.records import milliseconds, moment, text
+
+MOST_DEAD = 1000
+MOST_RETRIED = 500
+LATELY = timedelta(minutes=10)
+MONEY = tuple(kind for kind in Kind if POLICIES[kind].money)
+FIELDS = ("st", "a", "k", "s", "f", "m", "cu", "c", "dd", "n")
+
+
+class Survey:
+    """Reads the whole relay at one moment. Raises StoreUnavailable."""
+
+    def __init__(
+        self,
+        client: redis.Redis,
+        log: Log,
+        gates: Gates,
+        alerts: AlertStore,
+        rates: Mapping[str, int],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._client = client
+        self._log = log
+        self._gates = gates
+        self._alerts = alerts
+        self._rates = rates
+        self._clock = clock
+
+    def read(self) -> Readings:
+        """Every number, read now; `rates` names the accounts of the settings, others may hold old work."""
+        now = self._clock()
+        names = sorted({*self._log.accounts(), *self._rates})
+        requests = self._log.requests()
+        going = self._records(self._range("due", MOST_RETRIED))
+        with store_errors():
+            info: Mapping[str, Any] = self._client.info()
+            lately = int(self._client.zcount("quarantine", milliseconds(now - LATELY), "+inf"))
+        return Readings(
+            now=now,
+            accounts=tuple(self._account(name, going, requests.get(name, 0)) for name in names),
+            quarantined=self._log.quarantined(),
+            quarantined_lately=lately,
+            memory_used=int(info.get("used_memory", 0)),
+            memory_limit=int(info.get("maxmemory", 0)),
+            evicted=int(info.get("evicted_keys", 0)),
+            lost_wake_ups=self._log.engine().get("lost wake-ups", 0),
+            past=self._alerts.past(now),
+        )
+
+    def dispatched_at(self) -> datetime | None:
+        """When a dispatcher last made its round; None when none does."""
+        with store_errors():
+            found: Any = self._client.zrange("relay:processes", -1, -1, withscores=True)
+        return moment(found[0][1]) if found else None
+
+    def _account(self, name: str, going: Mapping[str, Mapping[str, str]], requests: int) -> AccountReading:
+        counts = self._log.counts(name)
+        totals = [(state, number) for states in counts.states.values() for state, number in states.items()]
+        gate = self._gates.read(name)
+        dead = self._records(self._range(f"dead:{name}", MOST_DEAD, latest=True))
+        retried = {tid: one for tid, one in going.items() if one["a"] == name and one["f"]}
+        return AccountReading(
+            account=name,
+            rate_per_minute=self._rates.get(name, 170),
+            waiting=sum(n for state, n in totals if state in OPEN_STATES and state != State.DEAD),
+            held_cents=counts.money,
+            gate=ClosedGate(gate.reason, gate.since, gate.until) if gate else None,
+            oldest_money=self._oldest_money(name),
+            retried=tuple(_waiting(tid, one, "c") for tid, one in retried.items()),
+            dead=tuple(_waiting(tid, one, "dd") for tid, one in dead.items() if one["st"] == State.DEAD),
+            facts=sum(number for _, number in totals),
+            requests=requests,
+        )
+
+    def _oldest_money(self, account: str) -> datetime | None:
+        """When the oldest of what waits for a worker came; ids sort by the time at which they were made."""
+        first = [min(self._range(f"handed:{account}:{kind}", 0), default="") for kind in MONEY]
+        first += [tid for kind in MONEY for tid in self._range(f"ready:{account}:{kind}", 1)]
+        found = self._records(filter(None, first)).values()
+        came = [int(one["c"]) for one in found if one["st"] == State.READY]
+        return moment(min(came)) if came else None
+
+    def _range(self, key: str, most: int, *, latest: bool = False) -> list[str]:
+        with store_errors():
+            found: Any = self._client.zrange(key, 0, most - 1, desc=latest)
+        return [text(tid) for tid in found]
+
+    def _records(self, ids: Iterable[str]) -> dict[str, Mapping[str, str]]:
+        names = list(ids)
+        with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            for tid in names:
+                pipe.hmget(f"t:{tid}", FIELDS)
+            rows: Sequence[Any] = pipe.execute()
+        found = ({name: text(value or b"") for name, value in zip(FIELDS, row, strict=True)} for row in rows)
+        return {tid: one for tid, one in zip(names, found, strict=True) if one["st"]}
+
+
+def _waiting(tid: str, one: Mapping[str, str], since: str) -> Waiting:
+    return Waiting(
+        id=tid,
+        subject=one["s"],
+        failure=one["f"],
+        money=one["k"] in MONEY,
+        since=moment(one[since] or "0"),
+        cents=int(one["m"] or "0"),
+        currency=one["cu"],
+    )

@@ -1,0 +1,237 @@
+"""The watch at its rounds, on a real store: what is told to whom, once, and what is told again."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from app.alerts.book import MOST_UNSENT
+from app.services import Services, build_services
+from app.settings import load_settings
+from app.store.transmissions import Ending, Settlement
+from tests.integration.engine import ACCOUNT, arrivals
+from tests.integration.orders import Order, delivery
+from tests.listeners import Listener, listening
+from tests.stores import Clock
+from workers.watch import REST_SECONDS, Watch
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    with listening() as found:
+        yield found
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def here(environment: dict[str, str], listener: Listener, clock: Clock) -> Iterator[Services]:
+    """Services of a relay that tells a webhook and Slack, at a time of the test's."""
+    urls = {"ALERT_WEBHOOK_URL": f"{listener.url}/hook", "ALERT_SLACK_URL": f"{listener.url}/slack"}
+    built = build_services(load_settings({**environment, **urls}), clock)
+    yield built
+    built.client.close()
+
+
+def bury(services: Services, failure: str = "mapping") -> Order:
+    """One more order, whose sale ends as a dead letter."""
+    order = Order()
+    services.inbox.admit(arrivals(delivery(order)), "DEMO")
+    tid = services.ledger.read(f"l:{ACCOUNT}:order:{order.id}")["f:sale"]
+    services.transmissions.claim(tid, "token")
+    services.transmissions.settle(tid, "token", Settlement(Ending.DEAD, "no e-mail", failure))
+    return order
+
+
+def look(services: Services, clock: Clock, seconds: float = 10) -> bool:
+    """The next round, of a new process: its turn has come."""
+    clock.move(seconds)
+    if services.client.get("alerts:turn") == b"nobody":
+        services.client.delete("alerts:turn")
+    return Watch(services).round()
+
+
+def told(listener: Listener) -> list[list[tuple[str, str]]]:
+    """Name and status of the alerts in each message."""
+    return [[(one["name"], one["status"]) for one in message["alerts"]] for message in listener.at("/hook")]
+
+
+def test_a_dead_sale_is_told_at_once_and_once(here: Services, listener: Listener, clock: Clock):
+    order = bury(here)
+    for _ in range(4):
+        look(here, clock)
+    [message] = listener.at("/hook")
+    [alert] = message["alerts"]
+    assert (alert["name"], alert["severity"], alert["size"]) == ("money_dead", "page", 1)
+    assert alert["subjects"] == [f"order:{order.id}"]
+    assert alert["money_cents"] == {"USD": int(order.total * 100)}
+    assert "relay dead replay" in alert["do"]
+    assert str(order.address) not in str(message)
+    assert listener.at("/slack") == [{"text": message["text"]}]
+
+
+def test_what_comes_together_is_told_together_money_first_and_each_end_once(
+    here: Services, listener: Listener, clock: Clock
+):
+    look(here, clock)
+    bury(here)
+    here.gates.close(ACCOUNT, "auth", "401", 300)
+    look(here, clock)
+    assert told(listener) == [[("money_dead", "open"), ("keys_refused", "open")]]
+    here.gates.open(ACCOUNT)
+    look(here, clock)
+    look(here, clock)
+    assert told(listener)[1:] == [[("keys_refused", "resolved")]]
+
+
+def test_more_of_the_same_within_the_hour_is_told_when_it_is_tenfold(
+    here: Services, listener: Listener, clock: Clock
+):
+    for number in (1, 8, 1):
+        for _ in range(number):
+            bury(here)
+        look(here, clock)
+    assert [message["alerts"][0]["size"] for message in listener.at("/hook")] == [1, 10]
+    bury(here)
+    look(here, clock)
+    look(here, clock, 3600)
+    assert [message["alerts"][0]["size"] for message in listener.at("/hook")] == [1, 10, 11]
+
+
+def test_of_two_processes_only_one_tells(here: Services, listener: Listener):
+    bury(here)
+    first, second = Watch(here), Watch(here)
+    assert (first.round(), second.round(), first.round()) == (True, False, False)
+    assert 0 < here.client.pttl("alerts:turn") <= REST_SECONDS * 1000
+    assert len(listener.at("/hook")) == 1
+
+
+def test_who_lost_its_turn_writes_and_sends_nothing(here: Services, listener: Listener, monkeypatch: Any):
+    """A process that was frozen between its look and its messages finds that another has gone on."""
+    bury(here)
+    read = here.survey.read
+
+    def slowly() -> Any:
+        readings = read()
+        here.client.set("alerts:turn", "another")
+        return readings
+
+    monkeypatch.setattr(type(here.survey), "read", lambda self: slowly())
+    assert Watch(here).round()
+    assert listener.heard == []
+    assert here.alerts.read().groups == {}
+    assert here.client.get("alerts:turn") == b"another"
+
+
+def test_a_process_that_died_after_judging_leaves_the_message_to_the_next(
+    here: Services, listener: Listener, clock: Clock, monkeypatch: Any
+):
+    bury(here)
+
+    class Killed(BaseException):
+        pass
+
+    def die(self: Watch, message: Any) -> Any:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Watch, "_sent", die)
+        with pytest.raises(Killed):
+            look(here, clock)
+    assert listener.heard == []
+    assert not look(here, clock), "its turn lasts until its time is over"
+    here.client.delete("alerts:turn")
+    look(here, clock)
+    assert told(listener) == [[("money_dead", "open")]]
+
+
+def test_a_channel_that_fails_gets_it_later_and_the_others_once(
+    here: Services, listener: Listener, clock: Clock
+):
+    listener.status = lambda path: 500 if path == "/slack" else 200
+    bury(here)
+    look(here, clock)
+    [unsent] = here.alerts.read().unsent
+    assert unsent.channels == ("slack",)
+    look(here, clock, 9)
+    assert len(listener.at("/slack")) == 1
+    look(here, clock, 9)
+    assert len(listener.at("/slack")) == 2
+    listener.status = lambda path: 200
+    look(here, clock, 300)
+    assert (len(listener.at("/hook")), len(listener.at("/slack"))) == (1, 3)
+    assert here.alerts.read().unsent == ()
+
+
+def test_a_channel_that_is_not_set_any_more_is_done(here: Services, listener: Listener, clock: Clock):
+    listener.status = lambda path: 500
+    bury(here)
+    look(here, clock)
+    without = replace(here.settings, alert_webhook_url=type(here.settings.alert_webhook_url)())
+    other = Services(without, here.client, here.scripts, here.mark, clock)
+    listener.status = lambda path: 200
+    look(other, clock, 60)
+    assert here.alerts.read().unsent == ()
+
+
+def test_what_cannot_be_sent_does_not_pile_up(here: Services, listener: Listener, clock: Clock):
+    listener.status = lambda path: 500
+    for n in range(MOST_UNSENT + 5):
+        (here.gates.close if n % 2 == 0 else lambda account, *rest: here.gates.open(account))(
+            ACCOUNT, "auth", "401", 300
+        )
+        look(here, clock, 3600)
+    assert len(here.alerts.read().unsent) == MOST_UNSENT
+
+
+def test_alerts_are_told_while_redis_is_full(here: Services, listener: Listener, clock: Clock):
+    bury(here)
+    used = int(here.client.info("memory")["used_memory"])
+    here.client.config_set("maxmemory", used // 2)
+    try:
+        look(here, clock)
+        names = [name for name, _ in told(listener)[0]]
+    finally:
+        here.client.config_set("maxmemory", 0)
+    assert names == ["money_dead", "memory"]
+
+
+def test_samples_are_taken_every_ten_minutes_and_go_after_eight_days(here: Services, clock: Clock):
+    for _ in range(70):
+        look(here, clock, 60)
+    assert here.client.zcard("alerts:samples") == 7
+    past = here.alerts.past(clock())
+    assert past.hour is not None
+    assert timedelta(minutes=50) <= clock() - past.hour.at <= timedelta(minutes=60)
+    assert past.week is None
+    look(here, clock, 9 * 86400)
+    assert here.client.zcard("alerts:samples") == 1
+
+
+def test_the_survey_sees_what_waits_wherever_it_is(here: Services, clock: Clock):
+    """Ready, on the Celery queue, and tried again: the oldest of them counts."""
+    clock.now = here.survey.read().now.fromtimestamp(time.time(), clock.now.tzinfo)
+    order = Order()
+    here.inbox.admit(arrivals(delivery(order)), "DEMO")
+    [account] = here.survey.read().accounts
+    assert here.client.zcard(f"ready:{ACCOUNT}:sale") == 0, "it is on the queue"
+    assert account.oldest_money is not None
+    assert abs(account.oldest_money - clock()) < timedelta(seconds=30)
+    assert (account.waiting, account.facts) == (1, 1)
+    tid = here.ledger.read(f"l:{ACCOUNT}:order:{order.id}")["f:sale"]
+    here.transmissions.claim(tid, "token")
+    here.transmissions.settle(
+        tid, "token", Settlement(Ending.RETRYING, "no answer", "retryable", delay_seconds=60)
+    )
+    [account] = here.survey.read().accounts
+    assert account.oldest_money is None
+    [retried] = account.retried
+    assert (retried.subject, retried.money, retried.failure) == (f"order:{order.id}", True, "retryable")
