@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from app.cli.alerts import alerts
 from app.cli.dead import dead
 from app.cli.doctor import doctor
 from app.cli.init import init
@@ -55,6 +56,7 @@ for command in (
     probe,
     status,
     dead,
+    alerts,
     init,
     shadow,
 ):

@@ -9,6 +9,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from app.alerts.rules import find_alerts
+from app.cli.capacity import account_capacity, account_words, memory_capacity, memory_words
 from app.cli.store import open_services
 from app.events import OPEN_STATES
 from app.services import Services
@@ -17,7 +19,7 @@ from app.services import Services
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of tables.")
 def status(as_json: bool) -> None:
-    """Show counts per kind and state, gates, age, dead letters and quarantine.
+    """Show counts per kind and state, gates, age, dead letters, quarantine, and when what waits will be gone.
 
     Ends with 0 when nothing is open, else with 1.
     """
@@ -31,8 +33,11 @@ def status(as_json: bool) -> None:
 
 def read_status(services: Services) -> dict[str, Any]:
     """Everything that `relay status` tells, as JSON types. Ages in seconds, money in cents per currency."""
-    names = sorted({*services.log.accounts(), *services.accounts})
-    accounts = {name: _account(services, name) for name in names}
+    readings = services.survey.read()
+    accounts = {
+        one.account: {**_account(services, one.account), "capacity": account_capacity(one, readings)}
+        for one in readings.accounts
+    }
     quarantined = services.log.quarantined()
     return {
         "open": quarantined + sum(account["open"] for account in accounts.values()),
@@ -40,6 +45,8 @@ def read_status(services: Services) -> dict[str, Any]:
         "quarantined": quarantined,
         "oldest_seconds": max((account["oldest_seconds"] for account in accounts.values()), default=0),
         "accounts": accounts,
+        "memory": memory_capacity(readings),
+        "alerts": [alert.group for alert in find_alerts(readings)],
         "events": services.log.events(),
         "engine": services.log.engine(),
     }
@@ -77,8 +84,12 @@ def show(report: Mapping[str, Any]) -> None:
                 table.add_row(kind, state, str(number))
         console.print(table)
         console.print(_sentence(account))
+        console.print(account_words(account["capacity"]))
     events = ", ".join(f"{number} {name}" for name, number in sorted(report["events"].items()))
     console.print(f"events: {events or 'none yet'}; quarantined and kept: {report['quarantined']}")
+    console.print(memory_words(report["memory"]))
+    if report["alerts"]:
+        console.print(f"alerts: {', '.join(report['alerts'])}; `relay alerts` tells more")
 
 
 def _sentence(account: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ MOST_DEAD = 1000
 MOST_RETRIED = 500
 LATELY = timedelta(minutes=10)
 MONEY = tuple(kind for kind in Kind if POLICIES[kind].money)
-FIELDS = ("st", "a", "k", "s", "f", "m", "cu", "c", "dd", "n")
+FIELDS = ("st", "a", "k", "s", "f", "m", "cu", "c", "dd", "o")
 
 
 class Survey:
@@ -88,11 +88,11 @@ class Survey:
         )
 
     def _oldest_money(self, account: str) -> datetime | None:
-        """When the oldest of what waits for a worker came; ids sort by the time at which they were made."""
-        first = [min(self._range(f"handed:{account}:{kind}", 0), default="") for kind in MONEY]
-        first += [tid for kind in MONEY for tid in self._range(f"ready:{account}:{kind}", 1)]
-        found = self._records(filter(None, first)).values()
-        came = [int(one["c"]) for one in found if one["st"] == State.READY]
+        """When the oldest of what waits for a worker came; what was backfilled waits on purpose."""
+        ids = [tid for kind in MONEY for tid in self._range(f"handed:{account}:{kind}", 0)]
+        ids += [tid for kind in MONEY for tid in self._range(f"ready:{account}:{kind}", 1)]
+        found = self._records(ids).values()
+        came = [int(one["c"]) for one in found if one["st"] == State.READY and not one["o"]]
         return moment(min(came)) if came else None
 
     def _range(self, key: str, most: int, *, latest: bool = False) -> list[str]:

@@ -3,6 +3,9 @@
 import threading
 from collections.abc import Iterator
 
+from app.alerts.capacity import budget_forecast, memory_forecast
+from app.alerts.readings import AccountReading, Readings
+from app.alerts.rules import find_alerts
 from app.services import Services, build_services
 from app.settings import Settings
 from app.web.metrics import Reading
@@ -25,8 +28,12 @@ class StoreNumbers:
             yield Reading("store_events", "Events since the first start, by fate", number, {"fate": name})
         for name, number in services.log.engine().items():
             yield Reading("engine_repairs", "What the dispatcher repaired", number, {"what": name})
-        for account in sorted({*services.log.accounts(), *services.accounts}):
-            yield from _account(services, account)
+        readings = services.survey.read()
+        for account in readings.accounts:
+            yield from _account(services, account.account)
+            yield from _capacity(account, readings)
+        yield from _memory(readings)
+        yield from _alerts(services, readings)
 
 
 def _account(services: Services, account: str) -> Iterator[Reading]:
@@ -47,3 +54,38 @@ def _account(services: Services, account: str) -> Iterator[Reading]:
         "gate_closed", "1 while the gate is closed", float(bool(services.gates.read(account))), labels
     )
     yield Reading("dead_letters", "Kept until somebody acts", services.dead_letters.count(account), labels)
+
+
+def _capacity(account: AccountReading, readings: Readings) -> Iterator[Reading]:
+    day, labels = budget_forecast(account, readings), {"account": account.account}
+    yield Reading("facts_last_day", "Facts taken within 24 hours", day.facts, labels)
+    yield Reading("requests_per_fact", "Requests that a fact costs", day.requests_per_fact, labels)
+    yield Reading("crm_requests", "Requests to the CRM since the first start", account.requests, labels)
+    yield Reading(
+        "budget_share", "What the last day's facts need of a day's requests, 1 is all", day.share, labels
+    )
+    clears = day.clears_in.total_seconds()
+    yield Reading("backlog_clears_seconds", "How long what waits takes at the full rate", clears, labels)
+
+
+def _memory(readings: Readings) -> Iterator[Reading]:
+    yield Reading("redis_memory_bytes", "What Redis uses", readings.memory_used)
+    memory = memory_forecast(readings)
+    if memory is None:
+        return
+    yield Reading("redis_memory_limit_bytes", "What Redis may use", memory.limit)
+    if memory.full_in is not None:
+        full = memory.full_in.total_seconds()
+        yield Reading("redis_full_seconds", "When intake stops, if it grows as in the last hour", full)
+
+
+def _alerts(services: Services, readings: Readings) -> Iterator[Reading]:
+    for alert in find_alerts(readings):
+        labels = {"name": alert.name, "group": alert.group, "severity": str(alert.severity)}
+        yield Reading("alert", "1 while this is wrong", 1, labels)
+    book = services.alerts.read()
+    yield Reading("alerts_unsent", "Messages that a channel has not taken", len(book.unsent))
+    if book.judged_at:
+        yield Reading(
+            "alerts_judged_timestamp_seconds", "When alerts were judged", book.judged_at.timestamp()
+        )

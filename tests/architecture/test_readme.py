@@ -1,12 +1,15 @@
-"""The README's policy table is the table in the code."""
+"""The tables in the documentation are those in the code: policies in the README, alerts in operations.md."""
 
 from pathlib import Path
 
+from app.alerts.rules import RULES
 from app.events import Kind
 from app.policies import POLICIES
 from app.queue import task_name
 
-README = Path(__file__).resolve().parent.parent.parent / "README.md"
+ROOT = Path(__file__).resolve().parent.parent.parent
+README = ROOT / "README.md"
+OPERATIONS = ROOT / "docs" / "operations.md"
 
 
 def row(kind: Kind) -> str:
@@ -23,3 +26,11 @@ def test_every_policy_stands_in_the_readme_as_it_is():
     table = lines[start + 2 : start + 2 + len(POLICIES)]
     assert table == [row(kind) for kind in POLICIES]
     assert not lines[start + 2 + len(POLICIES)].startswith("|")
+
+
+def test_every_alert_stands_in_the_operators_page_as_it_is():
+    lines = OPERATIONS.read_text().splitlines()
+    start = lines.index("| alert | warns | pages | do |")
+    table = lines[start + 2 : start + 2 + len(RULES)]
+    assert table == [f"| `{rule.name}` | {rule.warn} | {rule.page} | {rule.do} |" for rule in RULES]
+    assert not lines[start + 2 + len(RULES)].startswith("|")

@@ -1,0 +1,112 @@
+"""`relay alerts`, `relay status` and `/metrics` on a real store: what is wrong, and when it clears."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from app.cli.main import main
+from app.services import Services
+from app.settings import load_settings
+from app.web.readings import StoreNumbers
+from tests.integration.engine import ACCOUNT, arrivals
+from tests.integration.orders import Order, delivery
+from tests.listeners import Listener, listening
+from tests.servers import free_port
+from workers.watch import Watch
+
+pytestmark = pytest.mark.server
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    with listening() as found:
+        yield found
+
+
+@pytest.fixture
+def relay(services: Services, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Any:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments: str, code: int = 0) -> str:
+        done = CliRunner().invoke(main, arguments)
+        assert done.exit_code == code, done.output
+        return done.output
+
+    return run
+
+
+@pytest.fixture
+def outage(services: Services) -> list[Order]:
+    """Refused keys, and six sales behind the gate."""
+    services.gates.close(ACCOUNT, "auth", "401", 300)
+    orders = [Order() for _ in range(6)]
+    services.inbox.admit(arrivals(delivery(*orders)), "DEMO")
+    return orders
+
+
+def test_nothing_is_wrong(relay: Any):
+    assert "nothing is wrong" in relay("alerts")
+    assert json.loads(relay("alerts", "--json"))["open"] == []
+
+
+def test_what_is_wrong_how_much_money_it_holds_and_when_it_was_told(
+    relay: Any, services: Services, outage: list[Order]
+):
+    [alert] = json.loads(relay("alerts", "--json", code=1))["open"]
+    assert (alert["name"], alert["severity"], alert["size"]) == ("keys_refused", "page", 6)
+    assert alert["money_cents"] == {"USD": int(sum(order.total for order in outage) * 100)}
+    assert alert["told_at"] is None
+    Watch(services).round()
+    report = json.loads(relay("alerts", "--json", code=1))
+    assert report["open"][0]["told_at"] is not None
+    assert (report["channels"], report["unsent"]) == ([], [])
+    text = relay("alerts", code=1)
+    assert "PAGE keys_refused: ontraport:DEMO: gate closed since" in text
+    assert "nobody is told" in text
+
+
+def test_a_test_message_goes_through_every_channel(
+    relay: Any, listener: Listener, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("ALERT_WEBHOOK_URL", f"{listener.url}/hook")
+    monkeypatch.setenv("SMTP_URL", f"smtp://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("ALERT_EMAIL_TO", "a@example.com")
+    assert json.loads(relay("alerts", "test", "--json", code=1)) == {
+        "webhook": {"taken": True, "problem": ""},
+        "email": {"taken": False, "problem": "the server could not be used (ConnectionRefusedError)"},
+    }
+    assert listener.at("/hook")[0]["alerts"][0]["name"] == "test"
+
+
+def test_without_a_channel_the_test_says_what_to_set(relay: Any):
+    assert "ALERT_WEBHOOK_URL" in relay("alerts", "test", code=2)
+
+
+def test_the_status_says_when_the_backlog_clears(relay: Any, services: Services, outage: list[Order]):
+    report = json.loads(relay("status", "--json", code=1))
+    account = report["accounts"][ACCOUNT]["capacity"]
+    assert (account["waiting"], account["requests_per_fact"], account["clears_at"]) == (6, 3.0, None)
+    assert report["alerts"] == [f"keys_refused:{ACCOUNT}"]
+    assert report["memory"]["used"] > 0
+    assert "6 wait: clears 0 s after the gate opens" in relay("status", code=1)
+    services.gates.open(ACCOUNT)
+    report = json.loads(relay("status", "--json", code=1))
+    assert report["accounts"][ACCOUNT]["capacity"]["clears_at"] is not None
+    assert "6 wait: clears at about" in relay("status", code=1)
+
+
+def test_the_metrics_tell_the_same(services: Services, environment: dict[str, str], outage: list[Order]):
+    Watch(services).round()
+    found = {
+        (one.name, *one.labels.values()): one.value for one in StoreNumbers(load_settings(environment))()
+    }
+    assert found["alert", "keys_refused", f"keys_refused:{ACCOUNT}", "page"] == 1
+    assert found["backlog_clears_seconds", ACCOUNT] == pytest.approx(6 * 3 / 60_000 * 60)
+    assert found["requests_per_fact", ACCOUNT] == 3.0
+    assert found["alerts_unsent",] == 0
+    assert found["redis_memory_bytes",] > 0
+    assert found["alerts_judged_timestamp_seconds",] > 0
