@@ -19,7 +19,7 @@ MOST_DEAD = 1000
 MOST_RETRIED = 500
 LATELY = timedelta(minutes=10)
 MONEY = tuple(kind for kind in Kind if POLICIES[kind].money)
-FIELDS = ("st", "a", "k", "s", "f", "m", "cu", "c", "dd", "o")
+FIELDS = ("st", "a", "k", "s", "f", "m", "cu", "c", "dd", "o", "sg")
 
 
 class Survey:
@@ -114,7 +114,7 @@ def _waiting(tid: str, one: Mapping[str, str], since: str) -> Waiting:
     return Waiting(
         id=tid,
         subject=one["s"],
-        failure=one["f"],
+        failure="/".join(filter(None, (one["f"], one["sg"]))),
         money=one["k"] in MONEY,
         since=moment(one[since] or "0"),
         cents=int(one["m"] or "0"),
