@@ -16,7 +16,7 @@ class ClosedGate:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One transmission that is not delivered: dead, or tried again. `failure` groups what died of the same."""
+    """One transmission that is not delivered: dead, or tried again. `failure` says what of."""
 
     id: str
     subject: str
