@@ -30,11 +30,11 @@ def deliver(attempt: Attempt) -> Outcome:
     if plan.refunded < done:
         raise DeliveryFailure(
             FailureClass.DECREASED,
-            f"{plan.order_id}: the refunded total went down from {done} to {plan.refunded}",
+            f"Order {plan.order_id}: its refunded total went down from {done} to {plan.refunded}",
             hint="ONTRAPORT cannot take a refund back: correct the sale there by hand",
         )
     if plan.refunded == done and transmission.ledger.get("x:shown") == str(done):
-        return Skipped(f"{done} was already refunded")
+        return Skipped(f"{done} was refunded already")
     if not plan.full and rules.refund_partial == "ignore":
         return Skipped(f"partial refund of {plan.refunded - done} ignored (REFUND_PARTIAL)")
     sale = find_sale(attempt, plan)

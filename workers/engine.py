@@ -108,10 +108,9 @@ class Engine:
             return self._failed(attempt, failure)
         except Exception as error:
             log.exception("attempt.crashed", transmission=transmission.id, kind=transmission.kind)
-            reason = f"the relay itself failed on it ({type(error).__name__}); the log has the trace"
             return Settlement(
                 Ending.DEAD,
-                reason,
+                "The relay itself failed on it, which is a fault of ours: report the trace in the log",
                 FailureClass.POISON,
                 announced_row=attempt.announced_row,
                 sign=type(error).__name__,

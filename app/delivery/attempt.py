@@ -171,7 +171,7 @@ class Attempt:
     def _unknown(seconds: float) -> DeliveryFailure:
         return DeliveryFailure(
             FailureClass.UNKNOWN,
-            "the CRM did not say whether it took the last write: that is looked up before another write",
+            "ONTRAPORT did not say whether it took the last write: that is looked up before another write",
             wait_seconds=seconds,
             looked=True,
         )

@@ -38,8 +38,8 @@ def find_sale(attempt: Attempt, plan: RefundPlan) -> LoggedSale | None:
     if not plan.contact.email:
         raise DeliveryFailure(
             FailureClass.MAPPING,
-            f"{plan.order_id}: the refund says nothing of its customer, so its sale cannot be looked for.",
-            hint="Add `billing` to the webhook's expansion in UltraCart.",
+            f"Order {plan.order_id} was refunded, but does not say whose it is: its sale cannot be found.",
+            hint="Add `billing` to the webhook's expansion in UltraCart, then send the order again.",
             field="billing",
         )
     contact_id = _contact_of(attempt, plan.contact.email)

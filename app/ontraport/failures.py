@@ -28,7 +28,7 @@ _PASSING = frozenset({408, 409, 423, 425})
 _HINTS: Mapping[FailureClass, str] = {
     FailureClass.AUTH: "Check the account's App ID and API key.",
     FailureClass.PERMISSION: "Give the key's user the permission in ONTRAPORT, or refresh a stale key.",
-    FailureClass.INVALID: "Correct the named field in the order or in the mapping, then send again.",
+    FailureClass.INVALID: "Correct the named field in UltraCart or in the mapping, then send again.",
     FailureClass.GONE: "The record was merged or deleted in ONTRAPORT, or the base address is wrong.",
     FailureClass.UNKNOWN: "It may have been done: look in ONTRAPORT before sending again.",
 }

@@ -32,9 +32,11 @@ def plan_affiliate(payload: Mapping[str, Any], rules: MappingRules) -> Affiliate
     affiliate = load_affiliate(payload)
     if not affiliate.affiliate_oid:
         raise DeliveryFailure(
-            FailureClass.MAPPING, "The affiliate has no id (affiliate_oid).", field="affiliate_oid"
+            FailureClass.MAPPING,
+            "The affiliate has no id (affiliate_oid), so no sale can name it.",
+            field="affiliate_oid",
         )
-    email = email_of("affiliate", affiliate.email)
+    email = email_of(f"Affiliate {affiliate.affiliate_oid}", affiliate.email)
     if not email:
         raise DeliveryFailure(
             FailureClass.MAPPING,

@@ -82,7 +82,9 @@ def _plan(
 ) -> AutoOrderPlan:
     if not auto_order.auto_order_oid:
         raise DeliveryFailure(
-            FailureClass.MAPPING, "The auto order has no id (auto_order_oid).", field="auto_order_oid"
+            FailureClass.MAPPING,
+            "The auto order has no id (auto_order_oid), so it cannot be told from others.",
+            field="auto_order_oid",
         )
     word = _word(_state(event_name, told, auto_order), rules)
     version = auto_order_freshness(told)
@@ -90,7 +92,7 @@ def _plan(
         oid=auto_order.auto_order_oid,
         code=auto_order.auto_order_code or "",
         word=word,
-        contact=_contact(order, version),
+        contact=_contact(auto_order, order, version),
         original_order_id=auto_order.original_order_id or "",
         item_ids=_item_ids(auto_order),
         version=version,
@@ -111,15 +113,20 @@ def _state(event_name: str, told: Mapping[str, Any], auto_order: AutoOrder) -> A
     if state is None:
         raise DeliveryFailure(
             FailureClass.MAPPING,
-            f"The auto order says neither that it is active nor how it ended (status {_shown(auto_order)}).",
+            f"{_named(auto_order)} says neither that it is active nor how it ended: "
+            f"its status {_shown(auto_order)}.",
             hint="Open the auto order in UltraCart and save it: its next event repairs this.",
             field="status",
         )
     return state
 
 
+def _named(auto_order: AutoOrder) -> str:
+    return f"Auto order {auto_order.auto_order_oid}"
+
+
 def _shown(auto_order: AutoOrder) -> str:
-    return repr(auto_order.status[:40]) if auto_order.status else "is missing"
+    return f"is {auto_order.status[:40]!r}" if auto_order.status else "is missing"
 
 
 def _word(state: AutoOrderState, rules: MappingRules) -> str:
@@ -128,13 +135,13 @@ def _word(state: AutoOrderState, rules: MappingRules) -> str:
     return rules.auto_order_completed_word if state is AutoOrderState.COMPLETED else state.value
 
 
-def _contact(order: Order | None, version: int) -> ContactPlan:
+def _contact(auto_order: AutoOrder, order: Order | None, version: int) -> ContactPlan:
     people = [person for person in (order.billing, order.customer_profile) if person] if order else []
-    email = email_of("order", *(person.email for person in people))
+    email = email_of(_named(auto_order), *(person.email for person in people))
     if not email:
         raise DeliveryFailure(
             FailureClass.MAPPING,
-            "The auto order does not say whose it is: there is no e-mail address with it.",
+            f"{_named(auto_order)} does not say whose it is: there is no e-mail address with it.",
             hint="Add `original_order.billing` to the expansion of the auto order events in UltraCart.",
             field="email",
         )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.errors import DeliveryFailure, FailureClass
+from app.relay.refusals import missing, unclear
 from app.ultracart.schemas import Order, OrderBilling
 
 # Two Australian states are spelt differently, for the sake of Canada and Washington.
@@ -56,42 +57,33 @@ def plan_contact(order: Order, told_at: int, seen: int = 0) -> ContactPlan:
 def _email(order: Order) -> str:
     told = [person.email for person in (order.billing, order.customer_profile) if person]
     if not told:
-        raise DeliveryFailure(
-            FailureClass.MAPPING,
-            "The order came without its customer: the expansion `billing` is missing.",
-            hint="Add `billing` to the webhook's expansion in UltraCart.",
-            field="billing",
-        )
-    email = email_of("order", *told)
+        raise missing(order, "came without its customer", "billing")
+    email = email_of(order.named, *told)
     if not email:
-        raise DeliveryFailure(
-            FailureClass.MAPPING,
-            "The order has no e-mail address, so there is no contact for it.",
-            hint="Enter the customer's e-mail at the order in UltraCart: its next event repairs this.",
-            field="email",
-        )
+        raise unclear(order, "has no e-mail address, so there is no contact for it", field="email")
     return email
 
 
-def email_of(noun: str, *told: str | None) -> str:
+def email_of(whose: str, *told: str | None) -> str:
     """The first address that is told, trimmed and in small letters; "" when none is.
 
-    Raises DeliveryFailure(MAPPING) when it is no e-mail address.
+    `whose` is the object at the beginning of a sentence. Raises DeliveryFailure(MAPPING) when it is no
+    e-mail address.
     """
     email = next((address.strip().lower() for address in told if address), "")
     if email and not _is_address(email):
         raise DeliveryFailure(
             FailureClass.MAPPING,
-            f"The {noun}'s e-mail is no e-mail address.",
-            hint=f"Correct the e-mail at the {noun} in UltraCart: its next event repairs this.",
+            f"{whose} has an e-mail that is no e-mail address.",
+            hint="Correct the e-mail in UltraCart: the next event repairs this.",
             field="email",
         )
     return email
 
 
 def _is_address(email: str) -> bool:
-    name, _, host = email.rpartition("@")
-    return bool(name and host) and email.isprintable() and not set(email) & set(" ,;<>")
+    name, _, host = email.partition("@")
+    return bool(name and host) and email.isprintable() and not (set(email) & set(" ,;<>") or "@" in host)
 
 
 def contact_groups(billing: OrderBilling) -> dict[str, dict[str, str]]:

@@ -25,10 +25,10 @@ def plan_customer(payload: Mapping[str, Any], rules: MappingRules) -> ContactPla
     if not customer.customer_profile_oid:
         raise DeliveryFailure(
             FailureClass.MAPPING,
-            "The customer has no id (customer_profile_oid).",
+            "The customer has no id (customer_profile_oid), so it cannot be told from others.",
             field="customer_profile_oid",
         )
-    email = email_of("customer", customer.email)
+    email = email_of(f"Customer {customer.customer_profile_oid}", customer.email)
     if not email:
         return Skipped("the customer has no e-mail address, so there is no contact for it")
     tags = [tag.tag_value for tag in customer.tags or () if tag.tag_value]

@@ -64,7 +64,7 @@ def _price(item: Item) -> Decimal | None:
     if cost < 0:
         raise DeliveryFailure(
             FailureClass.MAPPING,
-            f"The price of item {item.merchant_item_id} is negative: {cost:.2f}.",
+            f"Item {item.merchant_item_id} has a negative price: {cost:.2f}.",
             hint="Correct the item's price in UltraCart: the next round of polling repairs this.",
             field="pricing.cost",
         )

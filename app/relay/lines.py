@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from app.errors import DeliveryFailure, FailureClass
 from app.relay.kits import components, line_total, revenue_items, value_of
 from app.relay.money import amount, apportion, cents
+from app.relay.refusals import unclear
 from app.settings import MappingRules
 from app.ultracart.schemas import Currency, Order, OrderItem
 
@@ -54,7 +54,7 @@ def sale_lines(order: Order, total: Decimal, rules: MappingRules) -> tuple[tuple
     What the items do not explain becomes an `Adjustment` line where it is missing, and is taken from
     the items' prices in proportion where it is too much (gift certificates, discounts of the whole order).
     """
-    items = [_item_part(item, rules) for item in revenue_items(order.items or ())]
+    items = [_item_part(item, order, rules) for item in revenue_items(order.items or ())]
     goods = [part for part in items if part.cents >= 0]
     shared = _fit(goods, _extras(order, goods, cents(total), rules), cents(total))
     remarks = [
@@ -70,14 +70,9 @@ def sale_lines(order: Order, total: Decimal, rules: MappingRules) -> tuple[tuple
     return tuple(_line(part, share) for part, share in shared), _kit_remarks(order) + remarks
 
 
-def _item_part(item: OrderItem, rules: MappingRules) -> _Part:
+def _item_part(item: OrderItem, order: Order, rules: MappingRules) -> _Part:
     if not item.merchant_item_id:
-        raise DeliveryFailure(
-            FailureClass.MAPPING,
-            "An item of the order has no item id.",
-            hint="Give the item an id in UltraCart and send the order again.",
-            field="merchant_item_id",
-        )
+        raise unclear(order, "holds an item without an id (merchant_item_id)", field="merchant_item_id")
     return _Part(
         item_id=item.merchant_item_id,
         product_name=rules.products.get(item.merchant_item_id, item.merchant_item_id),

@@ -38,7 +38,7 @@ def plan_order_status(
     status = STATUSES.get(event_name, "")
     rule = rules.order_statuses.get(status, OrderStatusRule())
     if rule == OrderStatusRule():
-        return Skipped(f"nothing is configured for {event_name}")
+        return Skipped(f"nothing is configured for {event_name} (order_statuses in the settings)")
     order = load_order(payload)
     if order.payment and order.payment.test_order:
         return Skipped("test order")

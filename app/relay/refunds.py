@@ -17,6 +17,7 @@ from app.relay.facts import freshness, tells_of_a_sale
 from app.relay.kits import value_of
 from app.relay.money import amount, cents
 from app.relay.refunded import REFUND, Cause, all_returned, cause_of, payment_status, told_refund
+from app.relay.refusals import missing, unclear
 from app.settings import MappingRules
 from app.ultracart.chargebacks import load_chargeback
 from app.ultracart.schemas import Order, load_order
@@ -100,7 +101,7 @@ def _chargeback(payload: Mapping[str, Any]) -> _Snapshot:
     if dispute.order is None:
         raise DeliveryFailure(
             FailureClass.MAPPING,
-            "The chargeback came without its order: the expansion `order` is missing.",
+            f"The chargeback of order {dispute.order_id} came without it: the expansion `order` is missing.",
             hint="Add `order` to the expansion of the chargeback events in UltraCart.",
             field="order",
         )
@@ -113,21 +114,12 @@ def _chargeback(payload: Mapping[str, Any]) -> _Snapshot:
 def _total(order: Order) -> int:
     """The order's total in cents."""
     if order.summary is None:
-        raise DeliveryFailure(
-            FailureClass.MAPPING,
-            "The refund came without the order's sums: the expansion `summary` is missing.",
-            hint="Add `summary` to the webhook's expansion in UltraCart.",
-            field="summary",
-        )
+        raise missing(order, "was refunded, but came without its sums", "summary")
     total = value_of(order.summary.total)
     if total is None:
-        raise DeliveryFailure(
-            FailureClass.MAPPING, "The order's summary holds no total.", field="summary.total"
-        )
+        raise unclear(order, "was refunded, but has no total (summary.total)", field="summary.total")
     if total < 0:
-        raise DeliveryFailure(
-            FailureClass.MAPPING, f"The order's total is negative: {total}.", field="summary.total"
-        )
+        raise unclear(order, f"was refunded, but has a negative total: {total}", field="summary.total")
     return cents(total)
 
 
@@ -137,11 +129,8 @@ def _refunded(
     """The refunded cents so far, and whether they are all of it whatever their sum."""
     refunded = told_refund(told.payload)
     if refunded is not None and refunded < 0:
-        raise DeliveryFailure(
-            FailureClass.MAPPING,
-            f"The order's refunded total is negative: {amount(refunded)}.",
-            hint="Look at the order's refund in UltraCart; its next event repairs this.",
-            field="total_refunded",
+        raise unclear(
+            told.order, f"has a negative refunded total: {amount(refunded)}", field="total_refunded"
         )
     if told.cause and _counts(told.cause, rules):
         return max(total, refunded or 0), True
@@ -169,7 +158,7 @@ def _untold(event_name: str, told: _Snapshot) -> Skipped:
         return Skipped("nothing was refunded")
     raise DeliveryFailure(
         FailureClass.MAPPING,
-        "The order was refunded, but it does not say how much.",
+        f"{told.order.named} was refunded, but it does not say how much.",
         hint="Add `summary` and `item` to the webhook's expansion in UltraCart.",
         field="total_refunded",
     )
@@ -179,10 +168,8 @@ def _happened_at(told: _Snapshot) -> datetime:
     payment = told.order.payment
     happened_at = told.happened_at or (payment.payment_dts if payment else None) or told.order.creation_dts
     if happened_at is None:
-        raise DeliveryFailure(
-            FailureClass.MAPPING,
-            "The order says neither when it was refunded nor when it was made.",
-            field="refund_dts",
+        raise unclear(
+            told.order, "says neither when it was refunded nor when it was made", field="refund_dts"
         )
     return happened_at
 

@@ -6,7 +6,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from app.errors import DeliveryFailure, FailureClass
 from app.events import Skipped
 from app.relay.contacts import ContactPlan, plan_contact
 from app.relay.exclusions import excluded_order
@@ -14,6 +13,7 @@ from app.relay.facts import PAID_BY_NAME, freshness, tells_of_a_sale, told_at
 from app.relay.kits import value_of
 from app.relay.lines import SaleLine, sale_lines
 from app.relay.money import amount, cents
+from app.relay.refusals import missing, unclear
 from app.settings import MappingRules
 from app.ultracart.schemas import Order, load_order
 
@@ -69,43 +69,30 @@ def plan_sale(
 
 def _total(order: Order, event_name: str, payload: Mapping[str, Any]) -> Decimal | Skipped:
     """The total to log, in whole cents, once it is sure that this is a sale."""
-    _require(order.payment, "payment")
+    _require(order, order.payment, "payment")
     if order.payment and order.payment.test_order:
         return Skipped("test order")
     if not tells_of_a_sale(event_name, payload):
         return Skipped("not paid")
-    _require(order.summary, "summary")
-    _require(order.items, "item")
+    _require(order, order.summary, "summary")
+    _require(order, order.items, "item")
     total = value_of(order.summary.total if order.summary else None)
     if total is None:
-        raise DeliveryFailure(
-            FailureClass.MAPPING, "The order's summary holds no total.", field="summary.total"
-        )
+        raise unclear(order, "has no total (summary.total)", field="summary.total")
     if total < 0:
-        raise DeliveryFailure(
-            FailureClass.MAPPING, f"The order's total is negative: {total}.", field="summary.total"
-        )
+        raise unclear(order, f"has a negative total: {total}", field="summary.total")
     return amount(cents(total)) if cents(total) else Skipped("total is 0.00")
 
 
-def _require(part: object, expansion: str) -> None:
+def _require(order: Order, part: object, expansion: str) -> None:
     if part is None:
-        raise DeliveryFailure(
-            FailureClass.MAPPING,
-            f"The order came without a part that the sale needs: the expansion `{expansion}` is missing.",
-            hint=f"Add `{expansion}` to the webhook's expansion in UltraCart.",
-            field=expansion,
-        )
+        raise missing(order, "came without a part that its sale needs", expansion)
 
 
 def _paid_at(order: Order) -> datetime:
     paid_at = (order.payment.payment_dts if order.payment else None) or order.creation_dts
     if paid_at is None:
-        raise DeliveryFailure(
-            FailureClass.MAPPING,
-            "The order says neither when it was paid nor when it was made.",
-            field="payment_dts",
-        )
+        raise unclear(order, "says neither when it was paid nor when it was made", field="payment_dts")
     return paid_at
 
 

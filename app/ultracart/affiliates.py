@@ -35,4 +35,4 @@ class Affiliate:
 
 def load_affiliate(payload: Mapping[str, Any]) -> Affiliate:
     """The affiliate in a payload; raises DeliveryFailure(MAPPING) when a field has an impossible type."""
-    return read_model(Affiliate, payload, "affiliate")
+    return read_model(Affiliate, payload, "affiliate", "affiliate_oid")

@@ -78,4 +78,4 @@ class AutoOrder:
 
 def load_auto_order(payload: Mapping[str, Any]) -> AutoOrder:
     """The auto order in a payload; raises DeliveryFailure(MAPPING) when a field has an impossible type."""
-    return read_model(AutoOrder, payload, "auto order")
+    return read_model(AutoOrder, payload, "auto order", "auto_order_oid")

@@ -27,4 +27,4 @@ class Chargeback:
 
 def load_chargeback(payload: Mapping[str, Any]) -> Chargeback:
     """The dispute in a payload; raises DeliveryFailure(MAPPING) when a field has an impossible type."""
-    return read_model(Chargeback, payload, "chargeback")
+    return read_model(Chargeback, payload, "chargeback of order", "order_id")

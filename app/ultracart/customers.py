@@ -89,4 +89,4 @@ class Customer:
 
 def load_customer(payload: Mapping[str, Any]) -> Customer:
     """The profile in a payload; raises DeliveryFailure(MAPPING) when a field has an impossible type."""
-    return read_model(Customer, payload, "customer")
+    return read_model(Customer, payload, "customer", "customer_profile_oid")

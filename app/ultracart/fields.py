@@ -17,6 +17,9 @@ from app.ultracart.dates import read_stamp
 
 Model = TypeVar("Model")
 
+# More than any shop's money, or its count of anything.
+MOST = 10**12
+
 
 class Text(marshmallow.fields.Field[str]):
     """Text, trimmed; a number is taken as it is printed."""
@@ -37,7 +40,7 @@ class Number(marshmallow.fields.Field[Decimal]):
             number = Decimal(str(value).strip())
         except InvalidOperation as error:
             raise ValidationError("is no number") from error
-        if not number.is_finite() or abs(number.adjusted()) > 20:
+        if not number.is_finite() or abs(number) > MOST or number.adjusted() < -20:
             raise ValidationError("is an absurd number")
         return number
 
@@ -54,6 +57,8 @@ class Whole(Number):
 
 class Flag(marshmallow.fields.Boolean):
     """True or false, also as text."""
+
+    default_error_messages = {"invalid": "is neither true nor false"}  # noqa: RUF012 - as marshmallow declares it
 
 
 class Stamp(marshmallow.fields.Field[datetime | None]):

@@ -65,4 +65,4 @@ class Item:
 
 def load_item(payload: Mapping[str, Any]) -> Item:
     """The item in a payload; raises DeliveryFailure(MAPPING) when a field has an impossible type."""
-    return read_model(Item, payload, "item")
+    return read_model(Item, payload, "item", "merchant_item_id")

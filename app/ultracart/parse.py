@@ -87,7 +87,8 @@ def _objection(name: str, key: str, payload: Mapping[str, Any], merchant_id: str
     """Why an event that can be read is not taken; "" when it is."""
     named = payload.get("merchant_id")
     if named is not None and str(named).casefold() != owner:
-        return f"The event is of another merchant: it names {str(named)[:40]!r}, not {merchant_id!r}."
+        told = repr(named[:40]) if type(named) is str else "something that is no id"
+        return f"The event is of another merchant: its merchant_id is {told}, not {merchant_id!r}."
     if len(key) > MAX_KEY or not key.isprintable():
         return "The object's id is too long or holds signs that cannot be printed."
     if not key and name in ORDER_EVENTS:

@@ -11,17 +11,26 @@ from app.ultracart.fields import load
 Model = TypeVar("Model")
 
 
-def read_model(model: type[Model], payload: Mapping[str, Any], noun: str) -> Model:
-    """The payload as `model`; raises DeliveryFailure(MAPPING) when a field has an impossible type."""
+def read_model(model: type[Model], payload: Mapping[str, Any], noun: str, key: str) -> Model:
+    """The payload as `model`; raises DeliveryFailure(MAPPING) when a field has an impossible type.
+
+    In its words the object is a `noun` by the name that stands under `key`.
+    """
     try:
         return load(model, payload)
     except ValidationError as error:
         raise DeliveryFailure(
             FailureClass.MAPPING,
-            f"The {noun} holds something that cannot be: {_words(error.messages)}.",
-            hint=f"Look at the kept payload; a corrected snapshot of the {noun} repairs this by itself.",
+            f"{_named(noun, payload.get(key))} holds something that cannot be: {_words(error.messages)}.",
+            hint=f"Correct it in UltraCart: the next event of the {noun} repairs this by itself.",
             field=_path(error.messages),
         ) from error
+
+
+def _named(noun: str, name: Any) -> str:
+    """`Order DEMO-1`, or `The order` where it has no name that can be shown."""
+    text = str(name).strip() if type(name) in (str, int) else ""
+    return f"{noun.capitalize()} {text}" if text and text.isprintable() and len(text) <= 64 else f"The {noun}"
 
 
 def _path(messages: Any) -> str:

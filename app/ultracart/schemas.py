@@ -185,7 +185,12 @@ class Order:
     auto_order: Annotated[OrderAutoOrder | None, One(OrderAutoOrder)] = None
     coupons: Annotated[tuple[OrderCoupon, ...] | None, Many(OrderCoupon)] = None
 
+    @property
+    def named(self) -> str:
+        """The order at the beginning of a sentence."""
+        return f"Order {self.order_id}" if self.order_id else "The order"
+
 
 def load_order(payload: Mapping[str, Any]) -> Order:
     """The order in a payload; raises DeliveryFailure(MAPPING) when a field has an impossible type."""
-    return read_model(Order, payload, "order")
+    return read_model(Order, payload, "order", "order_id")

@@ -164,7 +164,9 @@ def _arrival(event: Event, merchant: Merchant) -> Arrival | Unreadable:
 
 def _kept(error: Exception, body: bytes, merchant_id: str) -> Unreadable:
     log.error("delivery.not_understood", merchant=merchant_id, bytes=len(body), exc_info=error)
-    return Unreadable(f"the receiver failed on it ({type(error).__name__})", body)
+    return Unreadable(
+        "The receiver itself failed on it, which is a fault of ours: report the trace in the log.", body
+    )
 
 
 def _counts(admission: Admission) -> dict[str, Any]:

@@ -82,7 +82,10 @@ def test_nothing_configured_is_skipped_with_that_reason(relay: Relay):
     one = Order()
     relay.settle(rejected(one))
     last = relay.last("order_status", f"order:{one.id}")
-    assert (last["st"], last["r"]) == ("skipped", "nothing is configured for order_reject")
+    assert (last["st"], last["r"]) == (
+        "skipped",
+        "nothing is configured for order_reject (order_statuses in the settings)",
+    )
 
 
 def test_a_parcel_of_nobody_is_a_letter_in_plain_words(relay: Relay):

@@ -110,13 +110,13 @@ def test_skipped(case, changes, reason):
 @pytest.mark.parametrize(
     ("case", "changes", "words"),
     [
-        ("order_refund__negative", {}, "refunded total is negative: -5.00"),
+        ("order_refund__negative", {}, "negative refunded total: -5.00"),
         ("order_refund__amount_untold", {}, "does not say how much"),
         ("order_refund__wrong_type", {}, "refund_dts is no time stamp"),
         ("order_refund__default_expansion", {}, "`summary`"),
         ("order_refund__partial", {"summary": {"total_refunded": {"value": 5}}}, "no total"),
         ("order_reject__paid", {"summary": None}, "`summary`"),
-        ("order_reject__paid", {"summary": {"total": {"value": -5}}}, "total is negative"),
+        ("order_reject__paid", {"summary": {"total": {"value": -5}}}, "negative total"),
         ("chargeback_create__no_order", {}, "`order`"),
     ],
 )

@@ -85,7 +85,7 @@ def test_skipped(changes, reason):
         ({"summary": {}}, "no total"),
         ({"summary": {"total": {}}}, "no total"),
         ({"summary": {"total": {"value": -5}}}, "negative"),
-        ({"items": [{"quantity": 1}]}, "no item id"),
+        ({"items": [{"quantity": 1}]}, "holds an item without an id"),
     ],
 )
 def test_what_is_missing_is_named(changes, words):
