@@ -76,6 +76,8 @@ class MappingRules:
     auto_order_tags: Mapping[str, str] = field(default_factory=dict)
     auto_order_note: bool = False
     affiliate_program_id: str = ""
+    # The buyer's field for the affiliate of a sale whom ONTRAPORT does not know; empty: none.
+    referrer_field: str = "Referring AffiliateId"
     order_statuses: Mapping[str, OrderStatusRule] = field(default_factory=dict)
     exclude: Exclusions = Exclusions()
 
@@ -152,6 +154,7 @@ RULES: Mapping[str, Callable[[str, Any], Any]] = {
     "auto_order_tags": _keyed(_to_name, AUTO_ORDER_WORDS),
     "auto_order_note": to_bool,
     "affiliate_program_id": to_text,
+    "referrer_field": to_text,
     "order_statuses": _keyed(to_order_status, ORDER_STATUSES),
     "exclude": to_exclusions,
 }

@@ -8,7 +8,7 @@ from app.delivery.contacts import Contact, with_contact, write_contact
 from app.delivery.logged_sales import log_sale
 from app.delivery.notes import write_note
 from app.delivery.products import product_ids
-from app.delivery.referrers import write_referrer
+from app.delivery.referrers import credit, partner_of, with_stranger
 from app.delivery.shop import full_order
 from app.delivery.tags import write_tags
 from app.errors import DeliveryFailure, FailureClass
@@ -54,12 +54,15 @@ def _sold_by_pixel(attempt: Attempt, order: Mapping[str, Any]) -> bool:
 def _sell(attempt: Attempt, plan: SalePlan) -> tuple[str, str]:
     # Products first: while another transmission makes one, nothing of the budget is spent on this one.
     products = product_ids(attempt, plan.lines)
+    partner, buyer = partner_of(attempt, plan.affiliate_id), plan.contact
+    if plan.affiliate_id and not partner:
+        buyer = with_stranger(attempt, buyer, plan.affiliate_id)
 
     def sell(contact: Contact) -> tuple[str, str]:
-        write_referrer(attempt, contact, plan.affiliate_id)
+        credit(attempt, contact, partner)
         return contact.id, log_sale(attempt, plan, contact, products)
 
-    return with_contact(attempt, plan.contact, sell)
+    return with_contact(attempt, buyer, sell)
 
 
 def _compare(attempt: Attempt, plan: SalePlan, contact_id: str, invoice: str) -> None:

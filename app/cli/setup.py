@@ -104,6 +104,7 @@ def shop_webhooks(services: Services, merchant: Merchant) -> Iterator[Webhook]:
 def field_names(rules: MappingRules) -> list[str]:
     """The custom fields that the relay fills, those of the merchant's own rules among them."""
     chosen = [name for rule in rules.order_statuses.values() for name in (rule.field, rule.tracking_field)]
+    chosen.append(rules.referrer_field)
     return list(dict.fromkeys([*CUSTOM_FIELDS, *(name for name in chosen if name)]))
 
 

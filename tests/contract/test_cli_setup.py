@@ -7,12 +7,14 @@ from click.testing import CliRunner
 
 from app.cli.calls import CommandCall
 from app.cli.main import main
-from app.cli.setup import CUSTOM_FIELDS
+from app.cli.setup import field_names
+from app.settings import MappingRules
 from tests.contract.shops import ShopAt
 
 pytestmark = pytest.mark.server
 
 ACCOUNT = "ontraport:DEMO"
+FIELDS = field_names(MappingRules())
 
 
 @pytest.fixture
@@ -48,14 +50,14 @@ def test_a_dry_run_writes_nothing(relay, shop, services):
 def test_everything_is_set_up_once(relay, shop, services):
     assert steps(relay) == [
         ("webhook", "done"),
-        *((f"custom field {name!r}", "done") for name in CUSTOM_FIELDS),
+        *((f"custom field {name!r}", "done") for name in FIELDS),
     ]
     assert steps(relay) == [("webhook", "unchanged"), ("custom fields", "unchanged")]
     (webhook,) = shop.rows("webhooks")
     assert webhook["webhook_url"] == "http://127.0.0.1:8123/webhooks/ultracart/DEMO"
     assert (webhook["basic_username"], webhook["basic_password"]) == ("demo", "demo")
     assert (webhook["compress_events"], webhook["disabled"]) == (False, False)
-    assert set(CUSTOM_FIELDS) <= set(services.ontraport[ACCOUNT].contact_fields(CommandCall()))
+    assert set(FIELDS) <= set(services.ontraport[ACCOUNT].contact_fields(CommandCall()))
 
 
 def test_a_webhook_that_was_changed_is_repaired(relay, shop):
@@ -78,7 +80,7 @@ def test_a_refused_key_keeps_nothing_else_back(relay, shop, monkeypatch):
     monkeypatch.setenv("ULTRACART_BASE_URL", shop.rest)
     found = steps(relay, code=1)
     assert found[0] == ("webhook", "failed")
-    assert found[1:] == [(f"custom field {name!r}", "done") for name in CUSTOM_FIELDS]
+    assert found[1:] == [(f"custom field {name!r}", "done") for name in FIELDS]
 
 
 def test_fields_of_the_merchants_own_rules_are_made(relay, tmp_path, monkeypatch):

@@ -34,6 +34,11 @@ OLD_HOME = {"address1": "1 Main St", "city": "Austin", "state_region": "TX", "po
 NEW_HOME = {"address1": "9 Elm Street", "city": "Reno", "state_region": "NV", "postal_code": "89501"}
 
 
+# What a buyer's contact shows of the affiliate: known before the sales, known after them.
+CREDITED = {"lreferrer": "partner"}
+NOTED = {"lreferrer": "nobody", "Referring AffiliateId": str(AFFILIATE_OID)}
+
+
 def at(day: int, minute: int = 0) -> str:
     """A time stamp of the shop, so many days after the sign-up."""
     return (BEGIN + timedelta(days=day, minutes=minute)).isoformat()
@@ -80,16 +85,17 @@ class Life:
             yield "order_refund", self._order(self.first, 0, day=day, refunded=refunded)
             yield "order_update", self._order(self.first, 0, day=day, refunded=refunded)
 
-    def expected(self) -> dict[str, Any]:
-        """The one right state of the CRM at the end."""
+    def expected(self, **of_affiliate: str) -> dict[str, Any]:
+        """The one right state of the CRM at the end, but for what tells of the affiliate."""
         first, second, third = (BEGIN + timedelta(days=day, minutes=75) for day in (0, 30, 60))
         return {
             "contact": {
                 "firstname": "Jane", "lastname": "Doe", "email": self.email, "office_phone": "5125550100",
                 "address": "9 Elm Street", "city": "Reno", "state": "NV", "zip": "89501", "country": "US",
-                "bulk_mail": "1", "lreferrer": "partner", "Auto Order Status": "cancelled upgrade",
+                "bulk_mail": "1", "Auto Order Status": "cancelled upgrade",
                 "Last Refund Amount": "49.00", "Last Refund Date": "2026-04-25",
                 "Last Refund Order": self.first,
+                **of_affiliate,
             },
             "tags": [],
             "sales": {

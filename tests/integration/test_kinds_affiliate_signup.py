@@ -7,6 +7,7 @@ import pytest
 from app.settings import Merchant
 from tasks.affiliate_polling import poll_affiliates
 from tests.contract.shops import ShopAt
+from tests.integration.engine import ACCOUNT
 from tests.integration.orders import Order
 from tests.integration.relay import Relay
 from tests.integration.snapshots import new_oid, paid
@@ -91,11 +92,46 @@ def test_a_sale_of_a_known_affiliate_credits_it_before_the_sale(
     assert "lreferrer" not in relay.contact(again.address)["fields"]
 
 
-def test_a_stranger_is_not_credited(relay: Relay):
+NOTED = "Referring AffiliateId"
+
+
+def test_a_stranger_is_not_credited_but_noted_without_a_request_of_its_own(relay: Relay):
+    one, again, oids = Order(), Order(), (new_oid(), new_oid())
+    relay.settle(paid(one, affiliates=[{"affiliate_oid": oids[0]}]))
+    fields = relay.contact(one.address)["fields"]
+    assert (fields[NOTED], "lreferrer" in fields) == (str(oids[0]), False)
+    # The buyer is no affiliate.
+    assert not {"AffiliateId", "Affiliate Approved"} & set(fields)
+    assert len(relay.sales(one)) == 1
+    before = relay.requests()
+    relay.settle(paid(again, affiliates=[{"affiliate_oid": oids[1]}]))
+    assert relay.contact(again.address)["fields"][NOTED] == str(oids[1])
+    assert relay.requests() - before == 2
+
+
+def test_an_affiliate_who_becomes_known_is_credited_from_then_on(
+    relay: Relay, merchant: Merchant, shop: ShopAt
+):
+    ann, one = affiliate(), Order()
+    credited = [{"affiliate_oid": ann["affiliate_oid"]}]
+    relay.settle(paid(one, affiliates=credited))
+    poll(relay, merchant, shop, ann)
+    relay.settle(paid(Order(email=one.address), affiliates=credited))
+    fields = relay.contact(one.address)["fields"]
+    assert fields["lreferrer"] == relay.contact(ann["email"])["id"]
+    assert fields[NOTED] == str(ann["affiliate_oid"])
+
+
+def test_a_field_that_may_not_be_made_does_not_hold_back_the_sale(relay: Relay):
+    relay.services.client.hdel(f"f:{ACCOUNT}", NOTED)
+    relay.services.client.delete(f"l:{ACCOUNT}:custom_field:{NOTED}")
+    refusal = {"kind": "answer", "status": 403, "body": "No permission"}
+    relay.sandbox.faults({"match": {"path": "/objects/meta"}, "times": 1, "do": refusal})
     one = Order()
     relay.settle(paid(one, affiliates=[{"affiliate_oid": new_oid()}]))
-    assert "lreferrer" not in relay.contact(one.address)["fields"]
     assert len(relay.sales(one)) == 1
+    assert NOTED not in relay.contact(one.address)["fields"]
+    assert "is not noted" in relay.last("sale", f"order:{one.id}")["r"]
 
 
 def test_an_affiliate_who_is_a_customer_has_one_contact(relay: Relay, merchant: Merchant, shop: ShopAt):

@@ -40,6 +40,7 @@ auto_order_merged_word = "active"
 auto_order_completed_word = "Cancelled"
 auto_order_note = true
 affiliate_program_id = "3"
+referrer_field = "Brought by"
 auto_order_tags = { "card declined" = "Declined" }
 order_statuses.shipped = { tag = "Shipped", note = true, field = "Status", tracking_field = "Tracking" }
 exclude = { emails = ["*@x.example"], themes = ["T"], tags = ["W"], payment_methods = ["COD"] }
@@ -56,6 +57,7 @@ exclude = { emails = ["*@x.example"], themes = ["T"], tags = ["W"], payment_meth
         auto_order_completed_word="cancelled",
         auto_order_note=True,
         affiliate_program_id="3",
+        referrer_field="Brought by",
         auto_order_tags={"card declined": "Declined"},
         order_statuses={"shipped": OrderStatusRule("Shipped", True, "Status", "Tracking")},
         exclude=Exclusions(("*@x.example",), ("T",), ("W",), ("COD",)),
