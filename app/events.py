@@ -127,6 +127,8 @@ class Transmission:
     row (names of done steps and their results) at the time of the claim. `replayed_ms` is when a person
     last sent it again (milliseconds since 1970 UTC, 0: never). `backfill`: no webhook told of it. `tied`: it
     says something else than the snapshot before it, and no date tells which of the two is newer.
+    `look_first_ms` is when the store last lost writes (0: never): what is older may stand in the CRM though
+    the ledger does not know it.
     """
 
     id: str
@@ -143,6 +145,7 @@ class Transmission:
     replayed_ms: int = 0
     backfill: bool = False
     tied: bool = False
+    look_first_ms: int = 0
     ledger: Mapping[str, str] = field(default_factory=dict)
 
 

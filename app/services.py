@@ -16,7 +16,7 @@ from app.store import instance
 from app.store.alerts import AlertStore
 from app.store.budget import Budget
 from app.store.catalogue import Catalogue
-from app.store.connection import connect
+from app.store.connection import connect, setting
 from app.store.dead_letters import DeadLetters
 from app.store.gates import Gates
 from app.store.inbox import Inbox
@@ -60,7 +60,7 @@ class Services:
     @cached_property
     def transmissions(self) -> Transmissions:
         """Claim and settle."""
-        return Transmissions(self.scripts, read_payload, mark=self.mark, **self._retention)
+        return Transmissions(self.scripts, read_payload, mark=self.mark, synced=self.synced, **self._retention)
 
     @property
     def _retention(self) -> dict[str, int]:
@@ -70,6 +70,11 @@ class Services:
             "exchange_seconds": self.settings.exchange_days * DAY,
             "ledger_seconds": self.settings.ledger_days * DAY,
         }
+
+    @cached_property
+    def synced(self) -> bool:
+        """Whether Redis puts each write on its disk before it answers; False where it does not tell."""
+        return setting(self.client, "appendfsync") == "always" and setting(self.client, "appendonly") == "yes"
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -183,7 +188,10 @@ def connect_store(settings: Settings, timeout_seconds: float) -> redis.Redis:
 def _switch_on(settings: Settings, client: redis.Redis, now: datetime) -> dict[str, datetime]:
     """When each account was switched on: set by whichever process starts first, and kept."""
     accounts = [merchant.account for merchant in settings.merchants.values()]
-    return {name: instance.live_since(client, name, settings.live_since, now) for name in accounts}
+    return {
+        name: instance.live_since(client, settings.data_dir, name, settings.live_since, now)
+        for name in accounts
+    }
 
 
 def build_services(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Services:

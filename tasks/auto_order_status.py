@@ -54,7 +54,7 @@ def _tell(attempt: Attempt, plan: AutoOrderPlan, contact: Contact) -> Outcome:
     if not stands:
         _change_tag(attempt, contact, rules.auto_order_tags.get(plan.word, ""))
     if rules.auto_order_note and plan.note:
-        write_note_once(attempt, contact.id, plan.note)
+        write_note_once(attempt, contact.id, plan.note, plan.version)
     later = "; the field shows a later change" if stands else ""
     return Delivered(f"contact {contact.id}: {plan.word}{later}")
 

@@ -32,5 +32,5 @@ def deliver(attempt: Attempt) -> Outcome:
 def _tell(attempt: Attempt, plan: OrderStatusPlan, contact: Contact) -> Outcome:
     write_tags(attempt, contact.id, plan.tags)
     if plan.note:
-        write_note_once(attempt, contact.id, plan.note)
+        write_note_once(attempt, contact.id, plan.note, plan.contact.version)
     return Delivered(f"contact {contact.id}: {plan.status}")

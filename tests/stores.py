@@ -95,7 +95,7 @@ class Store:
         """A store of ours on this server; call it under `three_kinds`."""
         client.set("relay:instance", MARK)
         scripts = Scripts(client, {kind: _envelope(kind) for kind in Kinds})  # type: ignore[misc]
-        spans = {"payload_seconds": PAYLOAD_SECONDS, "exchange_seconds": EXCHANGE_SECONDS}
+        spans: dict[str, Any] = {"payload_seconds": PAYLOAD_SECONDS, "exchange_seconds": EXCHANGE_SECONDS}
         return cls(
             client=client,
             scripts=scripts,

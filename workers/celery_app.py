@@ -17,12 +17,13 @@ from celery.signals import (
     worker_shutting_down,
 )
 
+from app.errors import InstanceMismatch
 from app.logs import configure_logs
 from app.queue import make_celery
 from app.services import Services, build_services
 from app.settings import load_settings
 from tasks.registry import HANDLERS, register, register_polls
-from workers.dispatcher import Dispatcher
+from workers.dispatcher import Dispatcher, end_in_time
 from workers.engine import Engine
 from workers.process import Process
 from workers.schedule import beat_schedule, without_polls
@@ -43,34 +44,49 @@ class Worker:
         self._lock = threading.Lock()
         self._engine: Engine | None = None
         self._services: Services
-        self._threads: list[Dispatcher | Watch] = []
+        self._dispatcher = Dispatcher(self._open, self.process)
+        self._watch: Watch | None = None
 
-    def start(self) -> Engine:
-        """Engine, dispatcher and watch; raises InstanceMismatch or StoreUnavailable."""
+    def start(self) -> None:
+        """The dispatcher; it opens the store by itself, now or when it is there."""
+        self._dispatcher.start()
+
+    def engine(self) -> Engine:
+        """The engine on an open store; raises InstanceMismatch or StoreUnavailable."""
         with self._lock:
             if self._engine is None:
-                self._services = services = build_services(self.settings)
-                self._engine = Engine(services, HANDLERS, self.process)
-                dispatcher = Dispatcher(build_services(self.settings), self.process)
-                self._threads = [dispatcher, Watch(build_services(self.settings))]
-                for thread in self._threads:
-                    thread.start()
+                self._services = build_services(self.settings)
+                self._engine = Engine(self._services, HANDLERS, self.process)
             return self._engine
 
     def run(self, transmission_id: str) -> tuple[str | None, str]:
-        """One attempt, for the tasks."""
-        result = self.start().attempt(transmission_id)
+        """One attempt, for the tasks; after a store that is not ours, the next one opens it anew."""
+        engine = self.engine()
+        try:
+            result = engine.attempt(transmission_id)
+        except InstanceMismatch:
+            self._engine = None
+            raise
         return result.ending, result.reason
 
     def services(self) -> Services:
         """For the polls; raises InstanceMismatch or StoreUnavailable."""
-        self.start()
+        self.engine()
         return self._services
 
     def close(self) -> None:
         """Ends dispatcher and watch."""
-        for thread in self._threads:
-            thread.close()
+        self._dispatcher.close()
+        if self._watch:
+            self._watch.close()
+
+    def _open(self) -> Services:
+        """The dispatcher's own services; with the first ones the watch begins too."""
+        services = build_services(self.settings)
+        if self._watch is None:
+            self._watch = Watch(build_services(self.settings))
+            self._watch.start()
+        return services
 
 
 worker = Worker()
@@ -100,6 +116,7 @@ def _beat(**_: Any) -> None:
 @worker_shutting_down.connect
 def _shutting_down(**_: Any) -> None:
     worker.process.stop()
+    end_in_time()
 
 
 @worker_shutdown.connect

@@ -7,11 +7,12 @@ one script; any number of dispatchers may run. Timers in Celery's consumer stop 
 import os
 import threading
 import time
+from collections.abc import Callable
 
 import structlog
 
 from app.delivery.probe import probe_account
-from app.errors import LeaseLost, RelayError
+from app.errors import InstanceMismatch, LeaseLost, RelayError
 from app.services import Services
 from app.store.transmissions import Ending, Settlement
 from workers.process import Process
@@ -23,17 +24,36 @@ ROUND_SECONDS = 0.5
 GIVE_UP_SECONDS = 22.0
 # Celery waits for its threads however long their calls take, so that what was given up is not waited for.
 END_SECONDS = 26.0
+TELL_AGAIN_SECONDS = 60.0
+
+
+def end_in_time(seconds: float = END_SECONDS) -> None:
+    """From SIGTERM on: this process ends after so long whatever its calls, Celery or the store do."""
+    timer = threading.Timer(seconds, _end)
+    timer.daemon = True
+    timer.start()
+
+
+def _end() -> None:
+    log.warning("worker.ended_with_calls_in_flight")
+    os._exit(0)
 
 
 class Dispatcher(threading.Thread):
-    """Runs rounds until `close`; an error of one round never ends it."""
+    """Runs rounds until `close`; an error of one round never ends it.
 
-    def __init__(self, services: Services, process: Process) -> None:
+    `open_services` is called for the first round, and again after a round met a store that is not ours: a
+    person may have accepted it since.
+    """
+
+    def __init__(self, open_services: Callable[[], Services], process: Process) -> None:
         super().__init__(name="dispatcher", daemon=True)
-        self._services = services
+        self._open = open_services
         self._process = process
+        self._services: Services | None = None
         self._closed = threading.Event()
         self._stopping_since: float | None = None
+        self._told: tuple[str, float] = ("", 0.0)
 
     def run(self) -> None:
         """One round every half second."""
@@ -41,16 +61,23 @@ class Dispatcher(threading.Thread):
             try:
                 self.round()
             except RelayError as error:
-                log.warning("dispatcher.round_failed", reason=str(error))
+                self._tell(str(error))
+            if self._process.stopping():
+                self._give_up_in_time()
 
     def close(self) -> None:
         """Ends the thread after its round."""
         self._closed.set()
 
     def round(self) -> None:
-        """One round; raises StoreUnavailable while Redis is away."""
+        """One round; raises StoreUnavailable while Redis is away, InstanceMismatch while it is not ours."""
+        services = self._services = self._services or self._open()
         slots = 0 if self._process.stopping() else self._process.slots
-        found = self._services.transmissions.tick(self._process.name, slots)
+        try:
+            found = services.transmissions.tick(self._process.name, slots)
+        except InstanceMismatch:
+            self._services = None
+            raise
         if found.lost_wake_ups or found.ended_leases or found.poisoned:
             log.warning(
                 "dispatcher.repaired",
@@ -59,13 +86,19 @@ class Dispatcher(threading.Thread):
                 poisoned=found.poisoned,
             )
         for account in found.probes:
-            threading.Thread(target=self._probe, args=(account,), daemon=True).start()
-        if self._process.stopping():
-            self._give_up_in_time()
+            threading.Thread(target=self._probe, args=(services, account), daemon=True).start()
 
-    def _probe(self, account: str) -> None:
+    def _tell(self, reason: str) -> None:
+        """Once a minute while it stays the same."""
+        told, when = self._told
+        if reason != told or time.monotonic() - when > TELL_AGAIN_SECONDS:
+            log.warning("dispatcher.round_failed", reason=reason)
+            self._told = (reason, time.monotonic())
+
+    @staticmethod
+    def _probe(services: Services, account: str) -> None:
         try:
-            opened = probe_account(self._services, account)
+            opened = probe_account(services, account)
         except RelayError as error:
             log.warning("gate.probe_failed", account=account, reason=str(error))
             return
@@ -74,21 +107,22 @@ class Dispatcher(threading.Thread):
     def _give_up_in_time(self) -> None:
         now = time.monotonic()
         self._stopping_since = self._stopping_since or now
-        if now - self._stopping_since < GIVE_UP_SECONDS:
-            return
-        for token, transmission_id in self._process.working().items():
-            self._give_up(transmission_id, token)
-        if now - self._stopping_since >= END_SECONDS:
-            log.warning("worker.ended_with_calls_in_flight")
-            os._exit(0)
+        if now - self._stopping_since >= GIVE_UP_SECONDS and self._services:
+            for token, transmission_id in self._process.working().items():
+                self._give_up(self._services, transmission_id, token)
 
-    def _give_up(self, transmission_id: str, token: str) -> None:
+    @staticmethod
+    def _give_up(services: Services, transmission_id: str, token: str) -> None:
         """Its announcement stays: the next worker looks before it writes. Counts no attempt, no death."""
         settlement = Settlement(
             Ending.POSTPONED, "the worker was stopped while it was in flight", delay_seconds=80.0
         )
         try:
-            self._services.transmissions.settle(transmission_id, token, settlement)
+            services.transmissions.settle(transmission_id, token, settlement)
         except LeaseLost:
+            return
+        except RelayError as error:
+            # Its lease ends by itself.
+            log.warning("attempt.not_given_up", transmission=transmission_id, reason=str(error))
             return
         log.warning("attempt.given_up", transmission=transmission_id)

@@ -27,4 +27,9 @@ def init(accept_empty: bool) -> None:
             click.echo(f"relay: {mismatch}", err=True)
             sys.exit(1)
         mark = instance.accept_empty(client, settings.data_dir, settings.relay_instance)
+        click.echo(
+            "accepted: for 105 s nothing is handed out, then what happened until now is looked up in the CRM "
+            "before it is written (`relay look-first`). Next: `relay ledger import FILE` if you have an "
+            "export, then `relay reconcile` for what was taken but not yet delivered"
+        )
     click.echo(f"instance mark: {mark} (set RELAY_INSTANCE to it where the disk does not last)")

@@ -8,6 +8,7 @@ from app.cli.alerts import alerts
 from app.cli.dead import dead
 from app.cli.doctor import doctor
 from app.cli.init import init
+from app.cli.look_first import look_first
 from app.cli.mapping import mapping
 from app.cli.pixel import pixel
 from app.cli.poll import poll
@@ -58,6 +59,7 @@ for command in (
     dead,
     alerts,
     init,
+    look_first,
     shadow,
 ):
     main.add_command(command)

@@ -14,6 +14,7 @@ from app.cli.capacity import account_capacity, account_words, memory_capacity, m
 from app.cli.store import open_services
 from app.events import OPEN_STATES
 from app.services import Services
+from app.store import look_first
 
 
 @click.command()
@@ -39,6 +40,7 @@ def read_status(services: Services) -> dict[str, Any]:
         for one in readings.accounts
     }
     quarantined = services.log.quarantined()
+    looking = look_first.since(services.client)
     return {
         "open": quarantined + sum(account["open"] for account in accounts.values()),
         "dead": sum(account["dead"] for account in accounts.values()),
@@ -47,6 +49,7 @@ def read_status(services: Services) -> dict[str, Any]:
         "accounts": accounts,
         "memory": memory_capacity(readings),
         "alerts": [alert.group for alert in find_alerts(readings)],
+        "look_first_since": looking.isoformat() if looking else None,
         "events": services.log.events(),
         "engine": services.log.engine(),
     }
@@ -85,6 +88,11 @@ def show(report: Mapping[str, Any]) -> None:
         console.print(table)
         console.print(_sentence(account))
         console.print(account_words(account["capacity"]))
+    if report["look_first_since"]:
+        console.print(
+            f"look-first: the store lost writes at {report['look_first_since'][:19]} UTC; what is older is "
+            "looked up in the CRM before it is written (`relay look-first off` ends it)"
+        )
     events = ", ".join(f"{number} {name}" for name, number in sorted(report["events"].items()))
     console.print(f"events: {events or 'none yet'}; quarantined and kept: {report['quarantined']}")
     console.print(memory_words(report["memory"]))

@@ -6,6 +6,7 @@ from decimal import Decimal
 from app.delivery.attempt import Attempt
 from app.delivery.contacts import email_hash
 from app.delivery.custom_fields import custom_values
+from app.delivery.doubt import in_doubt
 from app.delivery.logged_sales import transactions
 from app.delivery.notes import write_note
 from app.delivery.tags import remove_tags, write_tags
@@ -71,9 +72,13 @@ def refund_in_full(attempt: Attempt, plan: RefundPlan, sale: LoggedSale) -> None
     def writes(_: str) -> list[Write]:
         return [(attempt.row, "x:refunded", str(plan.refunded)), (attempt.row, "x:refund", sale.invoice)]
 
+    ledger = attempt.transmission.ledger
+    if not ledger.get("fs") and in_doubt(attempt, milliseconds(plan.happened_at)) and look(""):
+        attempt.complete(writes(sale.invoice))
+        return
     attempt.once(
         attempt.row,
-        attempt.transmission.ledger,
+        ledger,
         f"refund {sale.invoice}",
         act=lambda call: client.refund(sale.invoice, call),
         look=look,
@@ -109,7 +114,10 @@ def record_partial(attempt: Attempt, plan: RefundPlan, sale: LoggedSale, done: D
         f"Order {plan.order_id}: {plan.refunded - done:.2f} {plan.currency} refunded "
         f"on {plan.happened_at:%Y-%m-%d}, {plan.refunded:.2f} of {plan.total:.2f} so far. {plan.reason}"
     )
-    write_note(attempt, sale.contact_id, text.replace("  ", " ").strip(), _recorded(attempt, plan))
+    text = text.replace("  ", " ").strip()
+    write_note(
+        attempt, sale.contact_id, text, _recorded(attempt, plan), told_ms=milliseconds(plan.happened_at)
+    )
 
 
 def find_again(attempt: Attempt, plan: RefundPlan, sale: LoggedSale) -> LoggedSale | None:

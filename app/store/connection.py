@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
@@ -43,3 +44,12 @@ def store_errors() -> Iterator[None]:
         raise StoreUnavailable(f"Redis refused the write: {str(error)[:120]}") from error
     except (redis.RedisError, OSError) as error:
         raise StoreUnavailable(f"Redis cannot be reached or is too slow: {type(error).__name__}") from error
+
+
+def setting(client: redis.Redis, name: str) -> str:
+    """A setting of the server; '' where it does not let itself be asked, as managed ones."""
+    try:
+        found: Any = client.config_get(name)
+    except redis.RedisError:
+        return ""
+    return str(next(iter(found.values()), b""), "utf-8")

@@ -71,6 +71,7 @@ class Transmissions:
         read_payload: Callable[[bytes], dict[str, Any]],
         *,
         mark: str,
+        synced: bool = True,
         payload_seconds: int,
         exchange_seconds: int,
         ledger_seconds: int,
@@ -78,6 +79,7 @@ class Transmissions:
         self._scripts = scripts
         self._read_payload = read_payload
         self._mark = mark
+        self._synced = int(synced)
         self._seconds = (payload_seconds, exchange_seconds)
         self._ledger_seconds = ledger_seconds
 
@@ -85,7 +87,7 @@ class Transmissions:
         """Takes a ready transmission for 30 s under `token`. Raises StoreUnavailable, InstanceMismatch."""
         with store_errors():
             answer = self._scripts.run(
-                "claim", self._mark, transmission_id, token, CLAIM_LEASE_MS, int(alone)
+                "claim", self._mark, transmission_id, token, CLAIM_LEASE_MS, int(alone), self._synced
             )
         word = answer[0].decode()
         if word == "claimed":
@@ -117,9 +119,11 @@ class Transmissions:
             raise LeaseLost(f"{transmission_id} is no longer ours to settle")
 
     def tick(self, process: str, slots: int, limit: int = 500) -> Round:
-        """One dispatcher round; any number of processes may run it."""
+        """One dispatcher round; any number may run at once. Raises StoreUnavailable, InstanceMismatch."""
         with store_errors():
-            lost, ended, poisoned, probes = self._scripts.run("tick", process, slots, limit)
+            lost, ended, poisoned, probes = self._scripts.run(
+                "tick", self._mark, process, slots, limit, self._synced
+            )
         return Round(lost, ended, poisoned, tuple(account.decode() for account in probes))
 
     def _transmission(self, transmission_id: str, token: str, alone: bool, answer: list[Any]) -> Transmission:
@@ -140,6 +144,7 @@ class Transmissions:
             replayed_ms=int(fields.get("rp", "0")),
             backfill="o" in fields,
             tied="ti" in fields,
+            look_first_ms=int(answer[4]),
             ledger=ledger,
         )
 

@@ -30,7 +30,7 @@ def create_app(
     """Build the application.
 
     Without arguments (under a server) it reads the environment, sets up the logs and watches for the end of
-    its process. Raises SettingsError, InstanceMismatch. `readings` are the store's numbers for `/metrics`,
+    its process. Raises SettingsError. `readings` are the store's numbers for `/metrics`,
     `items` its catalogue for the feed.
     """
     lifetime = lifetime or Lifetime()

@@ -1,12 +1,13 @@
 """What the receiver needs of the store, and how it waits for one that is not there yet; for app.web only."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 import structlog
 
-from app.errors import StoreUnavailable
+from app.errors import InstanceMismatch, RelayError, StoreUnavailable
 from app.events import Admission, Arrival, Unreadable
 
 log = structlog.get_logger()
@@ -26,7 +27,8 @@ class LateInbox:
     """An inbox that is opened by the first one who needs it, and again until that succeeds.
 
     A receiver that starts while the store is down answers 503 and comes good by itself; one that refused to
-    start would leave the shop with a closed port.
+    start would leave the shop with a closed port. So it is with a store that is not ours, until a person has
+    accepted it (`relay init --accept-empty`).
     """
 
     def __init__(self, build: Callable[[], Inbox]) -> None:
@@ -36,18 +38,31 @@ class LateInbox:
 
     def admit(self, items: Sequence[Arrival | Unreadable], merchant_id: str) -> Admission:
         """As the inbox does it; StoreUnavailable also while it cannot be opened."""
-        return self._opened().admit(items, merchant_id)
+        with self._given_up_if_not_ours():
+            return self._opened().admit(items, merchant_id)
 
     def ready(self) -> None:
         """As the inbox says it; StoreUnavailable also while it cannot be opened."""
-        self._opened().ready()
+        with self._given_up_if_not_ours():
+            self._opened().ready()
 
     def open_early(self) -> None:
-        """Open it now if the store is there. Raises InstanceMismatch: nothing may start on a wrong store."""
+        """Open it now if the store is there and ours."""
         try:
-            self._opened()
-        except StoreUnavailable as error:
-            log.warning("receiver.store_down_at_start", error=type(error).__name__)
+            with self._given_up_if_not_ours():
+                self._opened()
+        except RelayError as error:
+            log.warning("receiver.store_not_open_at_start", error=type(error).__name__)
+
+    @contextmanager
+    def _given_up_if_not_ours(self) -> Iterator[None]:
+        """What was opened on a store that is not ours any more is opened anew by the next one who comes."""
+        try:
+            yield
+        except InstanceMismatch as error:
+            self._inbox = None
+            log.error("receiver.store_is_not_ours", what_to_do=str(error))
+            raise
 
     def _opened(self) -> Inbox:
         inbox = self._inbox

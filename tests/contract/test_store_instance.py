@@ -78,16 +78,16 @@ def test_an_accepted_store_begins_its_ledger_now(client: redis.Redis, tmp_path: 
     assert instance.born(client) == datetime(1970, 1, 1, 0, 0, 0, 1000, tzinfo=UTC)
 
 
-def test_an_account_is_live_since_its_first_start(client: redis.Redis):
-    assert instance.live_since(client, ACCOUNT, None, NOW) == NOW
-    assert instance.live_since(client, ACCOUNT, None, NOW + timedelta(days=9)) == NOW
-    assert instance.live_since(client, "ontraport:OTHER", None, NOW + timedelta(days=9)) > NOW
+def test_an_account_is_live_since_its_first_start(client: redis.Redis, tmp_path: Path):
+    assert instance.live_since(client, tmp_path, ACCOUNT, None, NOW) == NOW
+    assert instance.live_since(client, tmp_path, ACCOUNT, None, NOW + timedelta(days=9)) == NOW
+    assert instance.live_since(client, tmp_path, "ontraport:OTHER", None, NOW + timedelta(days=9)) > NOW
 
 
-def test_a_configured_start_counts_more(client: redis.Redis):
-    instance.live_since(client, ACCOUNT, None, NOW)
+def test_a_configured_start_counts_more(client: redis.Redis, tmp_path: Path):
+    instance.live_since(client, tmp_path, ACCOUNT, None, NOW)
     earlier = NOW - timedelta(days=30)
-    assert instance.live_since(client, ACCOUNT, earlier, NOW) == earlier
+    assert instance.live_since(client, tmp_path, ACCOUNT, earlier, NOW) == earlier
 
 
 def test_a_store_that_is_away_is_no_mismatch(tmp_path: Path):

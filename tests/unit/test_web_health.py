@@ -164,9 +164,27 @@ def test_a_receiver_that_starts_before_its_store_comes_good_by_itself() -> None:
     assert opening.tries == 4
 
 
-def test_a_receiver_does_not_start_on_a_wrong_store() -> None:
-    with pytest.raises(InstanceMismatch):
-        LateInbox(Opening(InstanceMismatch("another relay's"))).open_early()
+def test_a_receiver_on_a_store_that_is_not_its_own_refuses_until_a_person_has_accepted_it() -> None:
+    opening = Opening(None)
+    late = LateInbox(opening)
+    client = create_app(settings(), late).test_client()
+    headers = {"Authorization": basic()}
+    assert client.post(PATH, data=delivery(order()), headers=headers).status_code == 200
+    opening.inbox.failure = opening.failure = InstanceMismatch("what to do")
+    for _ in range(2):
+        assert client.post(PATH, data=delivery(order()), headers=headers).status_code == 503
+        assert client.get("/readyz").status_code == 503
+    opening.inbox.failure = opening.failure = None
+    assert client.get("/readyz").status_code == 200
+    assert client.post(PATH, data=delivery(order()), headers=headers).status_code == 200
+
+
+def test_a_receiver_starts_on_a_store_that_is_not_its_own_and_says_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    late = LateInbox(Opening(InstanceMismatch("accept it with `relay init --accept-empty`")))
+    late.open_early()
+    assert "relay init --accept-empty" in capsys.readouterr().out
 
 
 def test_the_store_is_opened_once_for_all_threads() -> None:

@@ -3,13 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import redis
-
 from app.cli.checkup.check import Check, ok, warn, wrong
 from app.errors import StoreUnavailable
 from app.services import Services
-from app.store.connection import store_errors
-from app.store.records import text
+from app.store.connection import setting, store_errors
 
 OLDEST_MAJOR = 7
 MEMORY_WARN, MEMORY_WRONG = 0.70, 0.85
@@ -26,7 +23,7 @@ def check_store(services: Services) -> Iterator[Check]:
         yield wrong("Redis", str(error), "Start it, or correct REDIS_URL")
         return
     yield _version(info)
-    yield _durable(info, _setting(services.client, "appendfsync"))
+    yield _durable(info, setting(services.client, "appendfsync"))
     yield _eviction(info)
     yield _memory(info)
     yield _clock(drift)
@@ -90,15 +87,6 @@ def _clock(drift: float) -> Check:
 def _drift(services: Services) -> float:
     seconds, microseconds = services.client.time()
     return services.clock().timestamp() - int(seconds) - int(microseconds) / 1_000_000
-
-
-def _setting(client: redis.Redis, name: str) -> str:
-    """A setting of the server; '' where it does not let itself be asked, as managed ones."""
-    try:
-        found = {text(key): text(value) for key, value in client.config_get(name).items()}
-    except redis.RedisError:
-        return ""
-    return found.get(name, "")
 
 
 def _mb(count: int) -> str:

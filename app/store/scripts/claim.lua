@@ -1,9 +1,12 @@
--- Gives a ready transmission to one worker, with a lease. ARGV: mark, tid, token, lease ms, alone (0|1).
--- Answers {'claimed', t, blob, ledger row} or {'nothing', why}; 'suspect' asks to come again alone.
+-- Gives a ready transmission to one worker, with a lease.
+-- ARGV: mark, tid, token, lease ms, alone (0|1), synced (0|1: the server puts each write on its disk at once)
+-- Answers {'claimed', t, blob, ledger row, look first since} or {'nothing', why}; 'suspect' asks to come again
+-- alone.
 local refused = check_instance(ARGV[1])
 if refused then return refused end
 local tid, token, lease, alone = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local now = clock()
+meet_server(ARGV[6] == '1', now)
 local t = redis.call('HMGET', 't:' .. tid, 'st', 'a', 'k', 's', 'e', 'dn', 'c')
 local state, account, kind = t[1], t[2], t[3]
 if not state then return {'nothing', 'unknown'} end
@@ -15,9 +18,10 @@ end
 if tonumber(t[6] or '0') >= 3 and alone == '0' then return {'suspect'} end
 redis.call('ZREM', handed, tid)
 local gate = redis.call('HGET', 'g:' .. account, 'state')
-if gate and gate ~= 'open' then
+local closed = gate and gate ~= 'open'
+if closed or is_settling(now) then
   redis.call('ZADD', 'ready:' .. account .. ':' .. kind, place(tid, t[7]), tid)
-  return {'nothing', 'gate closed'}
+  return {'nothing', closed and 'gate closed' or 'the store lost writes: what was in flight then may end first'}
 end
 redis.call('ZREM', 'ready:' .. account .. ':' .. kind, tid)
 redis.call('HSET', 't:' .. tid, 'st', 'running', 'tk', token, 'al', alone)
@@ -26,4 +30,4 @@ redis.call('HSETNX', 't:' .. tid, 'fi', text(now))
 extend_lease(tid, now, lease)
 count(account, kind, 'ready', 'running')
 return {'claimed', redis.call('HGETALL', 't:' .. tid), redis.call('GET', 'e:' .. t[5]),
-  redis.call('HGETALL', 'l:' .. account .. ':' .. t[4])}
+  redis.call('HGETALL', 'l:' .. account .. ':' .. t[4]), redis.call('GET', 'relay:look_first') or '0'}

@@ -25,6 +25,28 @@ local function check_instance(mark)
   end
 end
 
+-- After the store lost writes nothing is handed out for as long as a call may have been under way then
+-- (75 s) and the CRM may take to list what it wrote (30 s): then one look says what was done.
+local SETTLING = 105000
+-- How long without a sign of life a store that is started again may be a copy of earlier days.
+local LONG_AWAY = 600000
+
+local function is_settling(now)
+  return now - tonumber(redis.call('GET', 'relay:look_first') or '0') < SETTLING
+end
+
+-- Another server than before may lack the last writes (failover, crash without a sync, a restored copy): from
+-- now on what is older is looked up in the CRM before it is written. `synced`: each write is on its disk.
+local function meet_server(synced, now)
+  local id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  local known = redis.call('HMGET', 'relay:server', 'id', 'seen')
+  if known[1] == id then return end
+  redis.call('HSET', 'relay:server', 'id', id, 'seen', text(now))
+  if known[1] and (not synced or now - tonumber(known[2]) > LONG_AWAY) then
+    redis.call('SET', 'relay:look_first', text(now))
+  end
+end
+
 -- The wake-up: a message as celery and kombu would have written it, with nothing but the id.
 local function push(kind, tid)
   local tag = tid .. '-' .. redis.call('INCR', 'relay:sequence')
@@ -72,7 +94,7 @@ local BOOKED_AHEAD = 8000
 
 local function refill(account, now)
   local gate = redis.call('HGET', 'g:' .. account, 'state')
-  if gate and gate ~= 'open' then return end
+  if gate and gate ~= 'open' or is_settling(now) then return end
   if tonumber(redis.call('GET', 'b:' .. account) or '0') - now > BOOKED_AHEAD then return end
   local window = tonumber(redis.call('GET', 'relay:window') or '32')
   local money_waits, live_waits, behind = false, false, false

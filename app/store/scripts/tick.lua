@@ -1,8 +1,12 @@
 -- The dispatcher's round: who works, what is due, whose lease ended, which wake-ups were lost, whose gate opens.
--- ARGV: process, slots (0 = only looks on), limit
+-- ARGV: mark, process, slots (0 = only looks on), limit, synced (as in claim.lua)
 -- Answers {lost wake-ups, ended leases, poisoned, accounts to probe}
-local process, slots, limit = ARGV[1], tonumber(ARGV[2]), ARGV[3]
+local refused = check_instance(ARGV[1])
+if refused then return refused end
+local process, slots, limit = ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local now = clock()
+meet_server(ARGV[5] == '1', now)
+redis.call('HSET', 'relay:server', 'seen', text(now))
 if slots > 0 then
   redis.call('ZADD', 'relay:processes', now, process .. ' ' .. slots)
   redis.call('ZREMRANGEBYSCORE', 'relay:processes', '-inf', now - 15000)
