@@ -153,6 +153,10 @@ class FakeOntraport:
         """Invoice 42, unless told otherwise."""
         return str(self._end("log_sale", body, "42"))
 
+    def refund(self, invoice_id: str, call: Any) -> str:
+        """Done, unless told otherwise."""
+        return str(self._end("refund", invoice_id, invoice_id))
+
     def add_note(self, contact_id: str, text: str, call: Any) -> None:
         """Done, unless told otherwise."""
         self._end("add_note", (contact_id, text), None)

@@ -56,7 +56,14 @@ class Dispatcher(threading.Thread):
         self._told: tuple[str, float] = ("", 0.0)
 
     def run(self) -> None:
-        """One round every half second."""
+        """One round every half second; after something unforeseen the supervisor starts the process anew."""
+        try:
+            self._rounds()
+        except Exception:
+            log.exception("dispatcher.failed")
+            os._exit(1)
+
+    def _rounds(self) -> None:
         while not self._closed.wait(ROUND_SECONDS):
             try:
                 self.round()

@@ -9,6 +9,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from app.errors import InstanceMismatch, StoreUnavailable
+from app.store.records import text
 
 INSTANCE_HELP = (
     "The store's instance mark is not this relay's: Redis came back empty, or belongs to another relay. "
@@ -47,9 +48,13 @@ def store_errors() -> Iterator[None]:
 
 
 def setting(client: redis.Redis, name: str) -> str:
-    """A setting of the server; '' where it does not let itself be asked, as managed ones."""
-    try:
-        found: Any = client.config_get(name)
-    except redis.RedisError:
-        return ""
-    return str(next(iter(found.values()), b""), "utf-8")
+    """A setting of the server; '' where it does not let itself be asked, as managed ones.
+
+    Raises StoreUnavailable.
+    """
+    with store_errors():
+        try:
+            found: Any = client.config_get(name)
+        except redis.ResponseError:
+            return ""
+    return text(next(iter(found.values()), ""))
