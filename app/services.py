@@ -60,7 +60,9 @@ class Services:
     @cached_property
     def transmissions(self) -> Transmissions:
         """Claim and settle."""
-        return Transmissions(self.scripts, read_payload, mark=self.mark, synced=self.synced, **self._retention)
+        return Transmissions(
+            self.scripts, read_payload, mark=self.mark, synced=self.synced, **self._retention
+        )
 
     @property
     def _retention(self) -> dict[str, int]:

@@ -17,7 +17,6 @@ from celery.signals import (
     worker_shutting_down,
 )
 
-from app.errors import InstanceMismatch
 from app.logs import configure_logs
 from app.queue import make_celery
 from app.services import Services, build_services
@@ -60,13 +59,8 @@ class Worker:
             return self._engine
 
     def run(self, transmission_id: str) -> tuple[str | None, str]:
-        """One attempt, for the tasks; after a store that is not ours, the next one opens it anew."""
-        engine = self.engine()
-        try:
-            result = engine.attempt(transmission_id)
-        except InstanceMismatch:
-            self._engine = None
-            raise
+        """One attempt, for the tasks."""
+        result = self.engine().attempt(transmission_id)
         return result.ending, result.reason
 
     def services(self) -> Services:
@@ -81,8 +75,12 @@ class Worker:
             self._watch.close()
 
     def _open(self) -> Services:
-        """The dispatcher's own services; with the first ones the watch begins too."""
+        """The dispatcher's own services; with the first ones the watch begins too.
+
+        It asks again after it met a store that was not ours: then the engine's are of the past as well.
+        """
         services = build_services(self.settings)
+        self._engine = None
         if self._watch is None:
             self._watch = Watch(build_services(self.settings))
             self._watch.start()

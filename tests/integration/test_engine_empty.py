@@ -92,7 +92,7 @@ def test_what_was_sold_by_a_store_that_lost_its_last_writes_is_found_in_the_crm(
     worker.kill()
     engine.valkey.client.flushall()
     for key, value in before.items():
-        engine.valkey.client.restore(key, 0, value)
+        engine.valkey.client.restore(key, 0, value or b"")
     engine.valkey.client.hset("relay:server", mapping={"id": "another", "seen": 1})
 
     engine.worker(2)

@@ -10,8 +10,8 @@ from app.errors import DeliveryFailure
 from app.relay.contacts import ContactPlan
 from app.relay.refunds import RefundPlan
 from app.store.records import milliseconds
-from tests.attempts import PAID_AT, ROW, Desk
-from tests.unit.test_logged_sales import log, logged
+from tests.attempts import PAID_AT, ROW, Desk, logged
+from tests.unit.test_logged_sales import log
 
 LOST = milliseconds(PAID_AT)
 LONG_BEFORE = LOST - 5 * 60_000
