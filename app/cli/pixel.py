@@ -10,7 +10,8 @@ import click
 from app.cli.delivery import choose_merchant
 from app.errors import SettingsError
 from app.events import Skipped
-from app.ontraport.pixel import affiliate_url, image, receipt_html, sale_of, sale_url
+from app.ontraport.pixel import affiliate_url, image, sale_of, sale_url
+from app.ontraport.receipts import receipt_hosts, receipt_html, receipt_page
 from app.relay.sales import plan_sale
 from app.settings import Merchant, load_settings
 from app.settings_pixel import METHODS
@@ -33,29 +34,16 @@ def pixel(theme: str, merchant: str, method: str | None, order: BinaryIO | None,
     """
     chosen = choose_merchant(load_settings(os.environ), merchant)
     method = method or chosen.method
-    if method == "api":
-        raise SettingsError("ONTRAPORT_METHOD is api: sales need no pixel; set it to pixel or both")
+    hosts = receipt_hosts(chosen, method, theme)
     document = _order(order.read()) if order else None
     printed = {
         name: _image(host, chosen, method, document) if document else receipt_html(host, chosen.pixel, method)
-        for name, host in _themes(chosen, theme).items()
+        for name, host in hosts.items()
     }
     if as_json:
         click.echo(json.dumps({"merchant": chosen.id, "method": method, "themes": printed}))
         return
-    for name, html in printed.items():
-        click.echo(f"<!-- ONTRAPORT partner tracking, theme {name} -->\n{html}")
-
-
-def _themes(merchant: Merchant, theme: str) -> Mapping[str, str]:
-    themes = merchant.pixel.themes
-    if not themes:
-        raise SettingsError(
-            f"no theme has a host: [merchants.{merchant.id}.pixel.themes] in RELAY_CONFIG names one for each"
-        )
-    if theme and theme not in themes:
-        raise SettingsError(f"merchants.{merchant.id}.pixel.themes: {theme!r} is none of {', '.join(themes)}")
-    return {theme: themes[theme]} if theme else themes
+    click.echo(receipt_page(printed))
 
 
 def _order(text: bytes) -> Mapping[str, Any]:

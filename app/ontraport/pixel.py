@@ -1,27 +1,21 @@
-"""ONTRAPORT's Partner Tracking Pixel: the address for one sale, and what goes onto the shop's receipt; pure.
+"""ONTRAPORT's Partner Tracking Pixel: the address for one sale; pure.
 
 The visitor's browser asks for it, since the partner's cookie is there; the relay itself never does.
 https://ontraport.com/support/partner-programs/track-partners
 """
 
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from html import escape
-from importlib import resources
 from urllib.parse import urlencode
 
+from app.ontraport.receipts import AFFILIATE_ONLY
 from app.relay.lines import SHIPPING, TAX
 from app.relay.sales import SalePlan
-from app.settings import Pixel
 from app.settings_pixel import ITEM_VALUES
 from app.ultracart.schemas import Order
 
-# Sends the contact and the partner alone; the sale goes by API. ONTRAPORT wants order_id=0 with it.
-AFFILIATE_ONLY = (("aff_only", "1"), ("order_id", "0"))
-NUMBERS = frozenset({"item_price", "item_quantity", "tax", "shipping"})
 OWN = "ultracart-relay-"
 
 
@@ -75,22 +69,6 @@ def image(url: str) -> str:
     return f'<img src="{escape(url)}" width="1" height="1" alt="" style="display:none">'
 
 
-def receipt_html(host: str, pixel: Pixel, method: str) -> str:
-    """What the shop's receipt needs for a host: the values as the shop fills them in, and a script.
-
-    `both` tells only who bought, `pixel` the whole sale. Values are encoded in the browser, since the shop
-    puts them in as they are; a token that the shop does not know is left out.
-    """
-    whole = method == "pixel"
-    fixed = [] if whole else [list(pair) for pair in AFFILIATE_ONLY]
-    parameters = pixel.parameters if whole else {"email": "email"}
-    script = _template("pixel.js")
-    for name, value in (("HOST", host), ("FIXED", fixed)):
-        script = script.replace(f"@{name}@", _script_json(value))
-    values = "\n".join(_islands(parameters, pixel, whole))
-    return f'<div id="ontraport-sale" hidden>\n{values}\n</div>\n<script>\n{script}</script>\n'
-
-
 def had_receipt(order: Order) -> bool:
     """Whether a buyer saw a receipt of it, so that the pixel has told of it.
 
@@ -116,28 +94,3 @@ def _url(host: str, pairs: Iterator[tuple[str, str]] | Sequence[tuple[str, str]]
 
 def _money(amount: Decimal | None) -> str:
     return "" if amount is None else f"{amount:.2f}"
-
-
-def _islands(parameters: Mapping[str, str], pixel: Pixel, whole: bool) -> Iterator[str]:
-    """One element a value; the tokens are the merchant's own words and stand as they are."""
-    for name, value in parameters.items():
-        if value not in ITEM_VALUES:
-            yield _island(name, value, pixel)
-    items = [_island(name, value, pixel) for name, value in parameters.items() if value in ITEM_VALUES]
-    if whole and items:
-        begin, end = (f"{text}\n" if text else "" for text in (pixel.items_begin, pixel.items_end))
-        yield f"{begin}<div data-item>\n" + "\n".join(items) + f"\n</div>\n{end}".rstrip("\n")
-
-
-def _island(name: str, value: str, pixel: Pixel) -> str:
-    number = " data-number" if value in NUMBERS else ""
-    return f'<span data-name="{escape(name)}"{number}>{pixel.tokens[value]}</span>'
-
-
-def _script_json(value: object) -> str:
-    """JSON that cannot end the script element."""
-    return re.sub(r"[<>&\u2028\u2029]", lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value))
-
-
-def _template(name: str) -> str:
-    return (resources.files("app.ontraport") / "receipt" / name).read_text()

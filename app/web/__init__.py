@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.logs import configure_logs
 from app.settings import Settings, load_settings
-from app.web import feeds, health, hooks, metrics
+from app.web import api, feeds, health, hooks, metrics
 from app.web.answer import Answer, answer
 from app.web.inbox import Inbox, LateInbox
 from app.web.lane import Lane
@@ -48,6 +48,7 @@ def create_app(
     app.register_blueprint(hooks.blueprint(receiver))
     app.register_blueprint(health.blueprint(inbox.ready, lifetime.stopping))
     app.register_blueprint(metrics.blueprint(meters))
+    app.register_blueprint(api.blueprint(settings))
     if settings.feed_key:
         app.register_blueprint(feeds.blueprint(feeds.Feed(settings, items or _stored_items(settings))))
     app.wsgi_app = Lane(receiver, app.wsgi_app, _failed)  # type: ignore[method-assign]

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from app.ontraport.pixel import receipt_html
+from app.ontraport.receipts import receipt_html
 from app.settings import Pixel
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

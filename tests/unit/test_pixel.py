@@ -14,10 +14,10 @@ from app.ontraport.pixel import (
     affiliate_url,
     had_receipt,
     image,
-    receipt_html,
     sale_of,
     sale_url,
 )
+from app.ontraport.receipts import receipt_html
 from app.relay.sales import SalePlan, plan_sale
 from app.settings import MappingRules, Pixel, load_settings
 from app.settings_pixel import PARAMETERS, read_pixel
