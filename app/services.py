@@ -25,6 +25,7 @@ from app.store.log import Log
 from app.store.lookups import Lookups
 from app.store.polling import Polling
 from app.store.product_map import ProductMap
+from app.store.quarantine import Quarantine
 from app.store.scripting import Scripts
 from app.store.survey import Survey
 from app.store.transmissions import Transmissions
@@ -102,6 +103,11 @@ class Services:
     def dead_letters(self) -> DeadLetters:
         """What was given up."""
         return DeadLetters(self.client, self.scripts, **self._retention)
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        """What could not be read."""
+        return Quarantine(self.client)
 
     @cached_property
     def log(self) -> Log:

@@ -1,121 +1,132 @@
 """`relay dead`: dead letters, kept until somebody acts; for app.cli.main only."""
 
-import json
-import sys
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import click
 from rich.console import Console
 from rich.table import Table
 
+from app.cli.dead_close import discard, done
+from app.cli.dead_options import as_json, filtered, find_letter, money_of, money_words, written
+from app.cli.dead_replay import replay
 from app.cli.store import open_services
-from app.errors import FailureClass, SettingsError
 from app.services import Services
-from app.store.letters import DeadLetter
+from app.store.letters import DeadLetter, Group, History, Wanted, document, grouped
 
-_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document instead of text.")
+EXPORTED_AT_ONCE = 50
 
 
 @click.group()
 def dead() -> None:
-    """List, read and replay what was tried and given up."""
+    """List, read, replay and end what was tried and given up."""
+
+
+dead.add_command(replay)
+dead.add_command(discard)
+dead.add_command(done)
 
 
 @dead.command("list")
-@click.option("--limit", default=100, show_default=True, help="How many, the latest first.")
-@_JSON
-def list_letters(limit: int, as_json: bool) -> None:
+@filtered
+@click.option("--limit", default=100, show_default=True, help="How many, the latest first; 0: all.")
+@as_json
+def list_letters(wanted: Wanted, limit: int, as_json: bool) -> None:
     """List dead letters: which order, why, how much money."""
-    services = open_services()
-    letters = [letter for name in _accounts(services) for letter in services.dead_letters.list(name, limit)]
+    letters = list(islice(open_services().dead_letters.find(wanted), limit or None))
     if as_json:
-        click.echo(json.dumps([_fields(letter) for letter in letters]))
-        return
-    if not letters:
+        click.echo(written([document(letter) for letter in letters]))
+    elif letters:
+        Console().print(_table(letters))
+        if len(letters) == limit:
+            click.echo(f"the latest {limit}; --limit 0 lists all, `relay dead groups` counts them")
+    else:
         click.echo("no dead letters")
-        return
-    table = Table()
-    for column in ("id", "subject", "class", "attempts", "died at (UTC)", "money", "reason"):
-        table.add_column(column, overflow="fold")
-    for letter in letters:
-        table.add_row(
-            letter.id, letter.subject, letter.failure, str(letter.attempts),
-            letter.died_at.strftime("%Y-%m-%d %H:%M:%S"), _money(letter), letter.reason,
-        )  # fmt: skip
-    Console().print(table)
+
+
+@dead.command()
+@filtered
+@as_json
+def groups(wanted: Wanted, as_json: bool) -> None:
+    """Count dead letters by what they died of: destination, class, code and field."""
+    found = grouped(open_services().dead_letters.find(wanted))
+    if as_json:
+        click.echo(written(found))
+    elif found:
+        Console().print(_groups(found))
+    else:
+        click.echo("no dead letters")
 
 
 @dead.command()
 @click.argument("transmission_id", metavar="ID")
-@_JSON
+@as_json
 def show(transmission_id: str, as_json: bool) -> None:
     """Show one dead letter with every request that was sent for it and the answers."""
     services = open_services()
-    letter = _find(services, transmission_id)
-    exchanges = services.log.exchanges(transmission_id)
-    event = services.dead_letters.payload(letter.event_id)
-    if as_json:
-        payload = json.loads(event[1]) if event else None
-        name = event[0] if event else None
-        click.echo(json.dumps({**_fields(letter), "event": name, "payload": payload, "exchanges": exchanges}))
-        return
-    click.echo(f"{letter.subject} to {letter.account}: {letter.failure} after {letter.attempts} attempts")
-    click.echo(f"{letter.reason}")
-    click.echo(f"money: {_money(letter)}; died at {letter.died_at:%Y-%m-%d %H:%M:%S} UTC")
-    for number, one in enumerate(exchanges, 1):
-        click.echo(
-            f"\n{number}. {one['started_at']} {one['method']} {one['path']} ({one['milliseconds']} ms)"
-        )
-        click.echo(f"   sent: {one['request'] or '-'}")
-        click.echo(f"   answer: {one['status'] or one['error'] or '-'} {one['answer']}")
-    click.echo(f"\nsend it again: relay dead replay {letter.id}")
+    letter = find_letter(services, transmission_id)
+    [history] = services.dead_letters.histories([letter])
+    click.echo(written(document(letter, history)) if as_json else "\n".join(_lines(letter, history)))
 
 
 @dead.command()
 @click.argument("transmission_ids", metavar="ID...", nargs=-1)
-@click.option(
-    "--all", "everything", is_flag=True, help="Every dead letter but those whose write is in doubt."
-)
-@_JSON
-def replay(transmission_ids: tuple[str, ...], everything: bool, as_json: bool) -> None:
-    """Send dead letters again, as the same transmissions: what was done already is not done twice."""
+@filtered
+def export(transmission_ids: tuple[str, ...], wanted: Wanted) -> None:
+    """Write dead letters as JSON lines, each with its payload and every exchange. They hold personal data."""
     services = open_services()
-    if everything:
-        accounts = _accounts(services)
-        transmission_ids = tuple(
-            one.id
-            for name in accounts
-            for one in services.dead_letters.list(name, 100_000)
-            if one.failure != FailureClass.UNKNOWN
-        )
-    if not transmission_ids and not everything:
-        raise click.UsageError("name the dead letters, or say --all")
-    replayed = [one for one in transmission_ids if services.dead_letters.replay(one)]
-    refused = [one for one in transmission_ids if one not in replayed]
-    if as_json:
-        click.echo(json.dumps({"replayed": replayed, "not_dead": refused}))
-    else:
-        click.echo(f"replayed {len(replayed)}")
-        for one in refused:
-            click.echo(f"{one} is not a dead letter", err=True)
-    sys.exit(1 if refused else 0)
+    letters = services.dead_letters
+    found = letters.read(transmission_ids) if transmission_ids else letters.find(wanted)
+    for line in _exported(services, found):
+        click.echo(line)
 
 
-def _accounts(services: Services) -> list[str]:
-    return sorted({*services.log.accounts(), *services.accounts})
+def _exported(services: Services, letters: Iterable[DeadLetter]) -> Iterator[str]:
+    rest = iter(letters)
+    while page := list(islice(rest, EXPORTED_AT_ONCE)):
+        for letter, history in zip(page, services.dead_letters.histories(page), strict=True):
+            yield written(document(letter, history))
 
 
-def _find(services: Services, transmission_id: str) -> DeadLetter:
-    letter = services.dead_letters.show(transmission_id)
-    if letter is None:
-        raise SettingsError(f"{transmission_id} is not a dead letter; `relay dead list` names them")
-    return letter
+def _table(letters: Iterable[DeadLetter]) -> Table:
+    table = Table()
+    for column in ("id", "subject", "kind", "class", "died at (UTC)", "money", "holds", "reason"):
+        table.add_column(column, overflow="fold")
+    for one in letters:
+        table.add_row(
+            one.id, one.subject, one.kind, one.failure, f"{one.died_at:%Y-%m-%d %H:%M:%S}", money_of(one),
+            str(len(one.followers) or ""), one.reason,
+        )  # fmt: skip
+    return table
 
 
-def _fields(letter: DeadLetter) -> dict[str, Any]:
-    return {**asdict(letter), "died_at": letter.died_at.isoformat()}
+def _groups(found: Iterable[Group]) -> Table:
+    table = Table()
+    for column in ("group", "letters", "oldest (UTC)", "latest (UTC)", "money", "latest reason"):
+        table.add_column(column, overflow="fold", justify="right" if column == "letters" else "left")
+    for one in found:
+        table.add_row(
+            one.key, str(one.count), f"{one.oldest:%Y-%m-%d %H:%M}", f"{one.latest:%Y-%m-%d %H:%M}",
+            money_words(one.money), one.reason,
+        )  # fmt: skip
+    return table
 
 
-def _money(letter: DeadLetter) -> str:
-    return f"{letter.cents / 100:.2f} {letter.currency}".strip()
+def _lines(letter: DeadLetter, history: History) -> Iterator[str]:
+    yield f"{letter.subject} to {letter.account}: {letter.kind}, {letter.failure}"
+    yield letter.reason
+    yield f"money: {money_of(letter) or 'none'}; group: {letter.group}; given up: {letter.condition or '-'}"
+    first = f"{letter.first_attempt_at:%Y-%m-%d %H:%M:%S}" if letter.first_attempt_at else "-"
+    yield f"attempts: {letter.attempts}, the first at {first}, died at {letter.died_at:%Y-%m-%d %H:%M:%S} UTC"
+    if letter.replays:
+        yield f"replayed {letter.replays} times, last at {letter.replayed_at:%Y-%m-%d %H:%M:%S} UTC"
+    for one in letter.followers:
+        amount = money_words({one.currency: one.cents}) if one.currency else ""
+        yield f"holds back: {one.id} {one.kind} {amount}".rstrip()
+    for number, call in enumerate(history.exchanges, 1):
+        yield f"\n{number}. {call['started_at']} {call['method']} {call['path']} ({call['milliseconds']} ms)"
+        yield f"   sent: {call['request'] or '-'}"
+        yield f"   answer: {call['status'] or call['error'] or '-'} {call['answer']}"
+    yield f"\nsend it again:  relay dead replay {letter.id}"
+    yield f"give it up:     relay dead discard {letter.id} --actor NAME --reason TEXT"
+    yield f"done by hand:   relay dead done {letter.id} --actor NAME --record-id ID"

@@ -14,6 +14,7 @@ from app.cli.pixel import pixel
 from app.cli.poll import poll
 from app.cli.probe import probe
 from app.cli.processes import beat, flower, items, web, worker
+from app.cli.quarantine import quarantine
 from app.cli.run import run
 from app.cli.send import send
 from app.cli.setup import setup
@@ -58,6 +59,7 @@ for command in (
     status,
     dead,
     alerts,
+    quarantine,
     init,
     look_first,
     shadow,

@@ -9,7 +9,7 @@ import redis
 from app.events import State
 from app.store.connection import store_errors
 from app.store.ledger import Ledger, Write
-from app.store.letters import DeadLetter, Follower, Wanted, follower_of, holds, letter_of
+from app.store.letters import DeadLetter, Follower, History, Wanted, follower_of, holds, letter_of
 from app.store.records import Codec, milliseconds, row, text
 from app.store.scripting import Scripts
 
@@ -74,6 +74,22 @@ class DeadLetters:
                 pipe.hmget(f"t:{tid}", "st", "f", "r")
             answers = pipe.execute()
         return {tid: (_text(a), _text(b), _text(c)) for tid, (a, b, c) in zip(ids, answers, strict=True)}
+
+    def histories(self, letters: Sequence[DeadLetter]) -> Sequence[History]:
+        """What lies behind each of these, in one round trip."""
+        with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            for one in letters:
+                pipe.get(f"e:{one.event_id}")
+                pipe.lrange(f"x:{one.id}", 0, -1)
+            answers: Any = pipe.execute()
+        codec = Codec()
+        return [
+            History(
+                *(codec.unpack_event(event) if event else ("", "", b"")),
+                exchanges=tuple(codec.unpack_exchange(record) for record in exchanges),
+            )
+            for event, exchanges in zip(answers[::2], answers[1::2], strict=True)
+        ]
 
     def payload(self, event_id: str) -> tuple[str, bytes] | None:
         """Name and raw JSON of the event behind a dead letter; None when its payload has expired."""

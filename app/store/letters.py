@@ -2,8 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+import orjson
 
 from app.errors import FailureClass
 from app.events import Kind, State
@@ -53,6 +57,32 @@ class DeadLetter:
     def group(self) -> str:
         """The fingerprint: what died of the same cause. `ontraport:DEMO/invalid/422/price`."""
         return "/".join(part for part in (self.account, self.failure, self.sign) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What lies behind a dead letter: its event (raw JSON, empty when it has expired) and every exchange."""
+
+    event_name: str
+    merchant_id: str
+    payload: bytes
+    exchanges: tuple[Mapping[str, Any], ...]
+
+
+def document(letter: DeadLetter, history: History | None = None) -> dict[str, Any]:
+    """A letter for `orjson.dumps`, with what lies behind it; the payload as it came."""
+    told = {**asdict(letter), "group": letter.group}
+    if history is None:
+        return told
+    payload = history.payload
+    return {
+        **told,
+        "event": history.event_name or None,
+        "merchant_id": history.merchant_id,
+        "payload": orjson.Fragment(payload) if payload else None,
+        "payload_sha256": sha256(payload).hexdigest() if payload else None,
+        "exchanges": history.exchanges,
+    }
 
 
 @dataclass(frozen=True, slots=True)

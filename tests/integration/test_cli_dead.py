@@ -1,0 +1,174 @@
+"""`relay dead` and `relay quarantine` as a person uses them, on a real store with a real worker."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from app.cli.main import main
+from app.events import Unreadable
+from tests.integration.engine import ACCOUNT, LOG, Engine
+from tests.integration.orders import Order
+from tests.servers import wait_until
+
+pytestmark = pytest.mark.server
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+REFUSED = {"kind": "answer", "status": 422, "body": {"code": 1, "message": "Invalid price"}}
+
+
+def relay(engine: Engine, *arguments: str, code: int = 0, answer: str = "") -> Result:
+    """What `relay ARGUMENTS` says, ending with `code`."""
+    done = CliRunner().invoke(main, arguments, env=engine.environment, input=answer)
+    assert done.exit_code == code, done.output
+    return done
+
+
+def read(engine: Engine, *arguments: str, code: int = 0) -> Any:
+    """The JSON that it says."""
+    return json.loads(relay(engine, *arguments, "--json", code=code).stdout)
+
+
+@pytest.fixture
+def dead(engine: Engine) -> list[Order]:
+    """Five orders of 10.00 whose sales the CRM refused while something was wrong with it."""
+    orders = [Order(price=1000) for _ in range(5)]
+    fault = {"match": {"path": "/transaction/processManual"}, "times": 5, "do": REFUSED}
+    engine.sandbox.faults(fault)
+    engine.worker()
+    engine.admit(*orders)
+    wait_until(lambda: engine.count("dead") == 5, 30, "five dead letters")
+    return orders
+
+
+def test_a_person_finds_and_replays_what_died_of_one_cause(engine: Engine, dead: list[Order]):
+    lame = Order(email=None, price=700)
+    engine.admit(lame)
+    wait_until(lambda: engine.count("dead") == 6, 30, "the sixth")
+    largest, other = read(engine, "dead", "groups")
+    assert (largest["key"], largest["count"], largest["money"]) == (
+        f"{ACCOUNT}/invalid/422",
+        5,
+        {"USD": 5000},
+    )
+    assert other["key"] == f"{ACCOUNT}/mapping/-/email"
+    table = relay(engine, "dead", "groups").output
+    assert "50.00 USD" in table
+    [found] = read(engine, "dead", "list", "--subject", dead[0].id)
+    assert (found["group"], found["condition"]) == (largest["key"], "permanent")
+
+    refused = relay(engine, "dead", "replay", "--group", largest["key"], code=1, answer="n\n")
+    assert "5 dead letters (5 sale), 50.00 USD" in refused.output
+    assert engine.count("dead") == 6
+    replay = ("dead", "replay", "--group", largest["key"], "--canary", "1", "--rate", "0")
+    done = relay(engine, *replay, answer="y\n")
+    assert "replayed 5: 5 delivered" in done.output
+    engine.holds(*dead)
+    assert engine.count("dead") == 1
+
+
+def test_the_rest_stays_when_the_canary_dies_again(engine: Engine, dead: list[Order]):
+    engine.sandbox.faults({"match": {"path": "/transaction/processManual"}, "times": 9, "do": REFUSED})
+    logged = engine.requests(LOG)
+    told = read(engine, "dead", "replay", "--all", "--canary", "2", "--yes", "--rate", "0", code=1)
+    assert "first 2" in told["stopped"]
+    endings = [one["ending"] for one in told["results"]]
+    assert endings == ["dead", "dead", "not sent", "not sent", "not sent"]
+    assert "Invalid price" in told["results"][0]["reason"]
+    assert engine.requests(LOG) - logged == 2
+    again = relay(engine, "dead", "replay", "--class", "invalid", "--yes", "--canary", "1", code=1).output
+    assert "1 dead again, 4 not sent" in again
+
+
+def test_ctrl_c_stops_between_two_letters_and_says_how_to_go_on(engine: Engine, dead: list[Order]):
+    command = [sys.executable, "-m", "app.cli", "dead", "replay", "--kind", "sale", "--yes", "--rate", "20"]
+    with subprocess.Popen(
+        [*command, "--canary", "0"],
+        env={**os.environ, **engine.environment},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        wait_until(lambda: engine.count("delivered") == 1, 30, "the first one")
+        process.send_signal(signal.SIGINT)
+        told, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "stopped by you after" in told
+    assert "relay dead replay --kind sale --until 20" in told
+    assert engine.count("delivered") + engine.count("dead") == 5
+    again = relay(engine, "dead", "replay", "--kind", "sale", "--yes", "--rate", "0")
+    assert "delivered" in again.output
+    engine.holds(*dead)
+
+
+def test_nothing_is_done_without_saying_what(engine: Engine):
+    relay(engine, "dead", "replay", code=2)
+    relay(engine, "dead", "discard", "--actor", "ann", "--reason", "no", code=2)
+    relay(engine, "dead", "discard", "never.1", "--actor", "ann", code=2)
+    relay(engine, "dead", "done", "never.1", "--actor", "ann", code=2)
+    relay(engine, "dead", "list", "--since", "someday", code=2)
+    assert "0 dead letters" in relay(engine, "dead", "replay", "--all").output
+
+
+def test_a_person_gives_letters_up(engine: Engine, dead: list[Order]):
+    [one] = read(engine, "dead", "list", "--subject", dead[0].id)
+    told = read(
+        engine, "dead", "discard", one["id"], "never.1", "--actor", "ann", "--reason", "a test", code=1
+    )
+    assert told == {"discarded": [one["id"]], "not_dead": ["never.1"]}
+    record = engine.services.ledger.read(f"t:{one['id']}")
+    assert (record["st"], record["by"], record["wy"]) == ("discarded", "ann", "a test")
+    by_filter = ("dead", "discard", "--class", "invalid", "--actor", "ann", "--reason", "a test")
+    assert "4 dead letters (4 sale), 40.00 USD" in relay(engine, *by_filter, code=1, answer="n\n").output
+    assert "discarded 4" in relay(engine, *by_filter, answer="y\n").output
+    assert read(engine, "status")["open"] == 0
+    assert engine.sales() == {}
+
+
+def test_a_person_says_that_it_was_done_by_hand(engine: Engine, dead: list[Order]):
+    [one] = read(engine, "dead", "list", "--subject", dead[0].id)
+    relay(engine, "dead", "done", one["id"], "--actor", "ann", code=2)
+    relay(engine, "dead", "done", one["id"], "--record-id", "x7", "--actor", "ann", code=2)
+    told = read(engine, "dead", "done", one["id"], "--record-id", "77", "--actor", "ann")
+    assert told == {"id": one["id"], "state": "done by hand", "record_id": "77", "actor": "ann"}
+    row = engine.services.ledger.read(one_row := f"l:{ACCOUNT}:order:{dead[0].id}")
+    assert row["x:sale"] == "77", one_row
+    relay(engine, "dead", "done", one["id"], "--record-id", "77", "--actor", "ann", code=2)
+
+
+def test_everything_can_be_taken_along_as_json_lines(engine: Engine, dead: list[Order]):
+    lines = relay(engine, "dead", "export").stdout.splitlines()
+    found = {line["subject"]: line for line in map(json.loads, lines)}
+    assert set(found) == {f"order:{order.id}" for order in dead}
+    one = found[f"order:{dead[0].id}"]
+    assert one["payload"]["order_id"] == dead[0].id
+    assert one["exchanges"][-1]["status"] == 422
+    assert len(one["payload_sha256"]) == 64
+    assert one["cents"] == 1000
+    [named] = relay(engine, "dead", "export", one["id"]).stdout.splitlines()
+    assert json.loads(named) == one
+
+
+def test_the_quarantine_can_be_read_and_emptied(engine: Engine):
+    assert "empty" in relay(engine, "quarantine", "list").output
+    bodies = [b'{"events": [', "naïve".encode()]
+    engine.inbox().admit([Unreadable(f"no {n}", body) for n, body in enumerate(bodies)], "DEMO")
+    listed = {one["reason"]: one for one in read(engine, "quarantine", "list")}
+    assert {reason: one["bytes"] for reason, one in listed.items()} == {"no 0": 12, "no 1": 6}
+    assert "no 0" in relay(engine, "quarantine", "list").output
+    assert relay(engine, "quarantine", "show", listed["no 0"]["id"], "--body").stdout_bytes == bodies[0]
+    assert read(engine, "quarantine", "show", listed["no 1"]["id"])["body"] == "naïve"
+    exported = map(json.loads, relay(engine, "quarantine", "export").stdout.splitlines())
+    assert {one["body"] for one in exported} == {'{"events": [', "naïve"}
+    relay(engine, "quarantine", "show", "never", code=2)
+    gone = listed["no 0"]["id"]
+    told = read(engine, "quarantine", "discard", gone, "never", code=1)
+    assert told == {"discarded": [gone], "missing": ["never"]}
+    assert read(engine, "status", code=1)["quarantined"] == 1
