@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.delivery.attempt import Attempt
-from app.delivery.contacts import Contact, with_contact, write_contact
+from app.delivery.contacts import Contact, with_contact
 from app.delivery.logged_sales import log_sale
 from app.delivery.notes import write_note
 from app.delivery.products import product_ids
@@ -33,11 +33,9 @@ def deliver(attempt: Attempt) -> Outcome:
     if _sold_by_pixel(attempt, order):
         return Skipped("sold by pixel: the receipt has told ONTRAPORT of it (ONTRAPORT_METHOD)")
     contact_id, invoice = transmission.ledger.get("x:contact"), transmission.ledger.get("x:sale")
-    if not invoice:
+    if not contact_id or not invoice:
         contact_id, invoice = _sell(attempt, plan)
     else:
-        # Who logged it by hand may not have said at which contact.
-        contact_id = contact_id or write_contact(attempt, plan.contact).id
         _compare(attempt, plan, contact_id, invoice)
     write_tags(attempt, contact_id, plan.tags)
     return Delivered(f"contact {contact_id}, invoice {invoice}. {plan.note}".rstrip(". "))

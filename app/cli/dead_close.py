@@ -7,7 +7,7 @@ import click
 
 from app.cli.dead_options import actor, as_json, assume_yes, confirm, filtered, find_letter, written
 from app.cli.store import open_services
-from app.delivery.done_by_hand import NEEDS_RECORD, mark_done
+from app.delivery.done_by_hand import mark_done
 from app.delivery.replays import make_plan, plan_of
 from app.errors import SettingsError
 from app.events import State
@@ -77,8 +77,6 @@ def done(transmission_id: str, record_id: str, contact_id: str, actor: str, as_j
     """Say that it was done in ONTRAPORT by hand: it is never sent again, and refunds find the sale."""
     services = open_services()
     letter = find_letter(services, transmission_id)
-    if letter.kind in NEEDS_RECORD and not record_id:
-        raise click.UsageError("a sale needs --record-id, the invoice in ONTRAPORT: its refunds go there")
     answer = _done(services, letter, actor, record_id, contact_id)
     if answer == "busy":
         raise SettingsError("another order of this customer is being sent: say it again in a moment")

@@ -4,7 +4,7 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from types import FrameType
@@ -134,7 +134,7 @@ class _Show:
 
     def __call__(self, progress: Progress) -> None:
         """The bar as far as it is."""
-        told = _counted(Counter(progress.endings) + Counter({"on its way": progress.waiting}))
+        told = _counted(_named(progress.endings) + Counter({"on the way": progress.waiting}))
         self._bar.update(
             self._task, total=progress.total, completed=progress.sent, description=progress.stage, told=told
         )
@@ -158,7 +158,7 @@ def _report(
 
 
 def _tell(run: ReplayRun, results: Sequence[Result], sent: int, missing: Sequence[str]) -> None:
-    endings = Counter("dead again" if one.ending == "dead" else one.ending for one in results)
+    endings = _named(Counter(one.ending for one in results))
     click.echo(f"replayed {sent}{': ' if endings else ''}{_counted(endings)}")
     bad = [one for one in results if one.ending not in {*GOOD, "not sent"}]
     for one in bad[:MOST_SHOWN]:
@@ -172,6 +172,10 @@ def _tell(run: ReplayRun, results: Sequence[Result], sent: int, missing: Sequenc
         click.echo(f"{one_id} is not a dead letter", err=True)
     if run.stopped:
         click.echo(run.stopped)
+
+
+def _named(endings: Mapping[str, int]) -> Counter[str]:
+    return Counter({"dead again" if word == "dead" else word: number for word, number in endings.items()})
 
 
 def _counted(endings: Counter[str]) -> str:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from app.delivery.contacts import MOST_MOVES, email_hash
-from app.errors import DeliveryFailure
+from app.errors import DeliveryFailure, SettingsError
 from app.events import Kind, Skipped
 from app.relay.contacts import plan_contact
 from app.relay.money import amount
@@ -20,9 +20,6 @@ from app.store.ledger import Ledger, Write
 from app.store.letters import DeadLetter
 from app.ultracart.parse import read_payload
 from app.ultracart.schemas import load_order
-
-# Without the record, what depends on it would never find the effect.
-NEEDS_RECORD = frozenset({Kind.SALE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +36,8 @@ def mark_done(
     """Ends a dead letter as done by hand: `closed`, `busy` (come again in a second), or its state.
 
     `record_id` is the invoice of a sale or refund, the contact of an affiliate, the product of an item;
-    `contact_id` that of a sale where the relay cannot know it. Both as ONTRAPORT numbers them.
+    `contact_id` that of a sale where the relay cannot know it. Both as ONTRAPORT numbers them. Raises
+    SettingsError when a sale's invoice is not told, or its contact neither told nor known.
     """
     known = _READERS.get(Kind(letter.kind), _nothing)(services, letter, record_id, contact_id)
     return services.dead_letters.done_by_hand(
@@ -48,13 +46,17 @@ def mark_done(
 
 
 def _sale(services: Services, letter: DeadLetter, record_id: str, contact_id: str) -> Known:
+    if not record_id:
+        raise SettingsError("a sale needs --record-id, its invoice in ONTRAPORT: its refunds go there")
     row = Ledger.row(letter.account, letter.subject)
     fields = services.ledger.read(row)
     contact_row, of_email = _contact_of(services, letter)
     contact_id = contact_id or fields.get("x:contact") or _announced(fields, letter) or of_email
-    writes: list[Write] = [(row, "x:sale", record_id)]
-    if contact_id:
-        writes.append((row, "x:contact", contact_id))
+    if not contact_id:
+        raise SettingsError(
+            f"{letter.subject}: the relay knows no contact of it; say --contact-id, whose the invoice is"
+        )
+    writes: list[Write] = [(row, "x:sale", record_id), (row, "x:contact", contact_id)]
     if letter.cents:
         writes.append((row, "x:total", str(amount(letter.cents))))
     return Known(writes, contact_row if contact_id == of_email else "")

@@ -46,10 +46,6 @@ def find_sale(attempt: Attempt, plan: RefundPlan) -> LoggedSale | None:
     contact_id = _contact_of(attempt, plan.contact.email)
     if not contact_id:
         return None
-    if ledger.get("x:sale"):
-        # Logged by hand, and nobody said at which contact.
-        attempt.complete([(attempt.row, "x:contact", contact_id)])
-        return LoggedSale(contact_id, ledger["x:sale"])
     for found in transactions(attempt, contact_id):
         if found.external_order_id == plan.order_id:
             _adopt(attempt, found, contact_id)

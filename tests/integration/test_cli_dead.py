@@ -138,8 +138,9 @@ def test_a_person_says_that_it_was_done_by_hand(engine: Engine, dead: list[Order
     relay(engine, "dead", "done", one["id"], "--record-id", "x7", "--actor", "ann", code=2)
     told = read(engine, "dead", "done", one["id"], "--record-id", "77", "--actor", "ann")
     assert told == {"id": one["id"], "state": "done by hand", "record_id": "77", "actor": "ann"}
-    row = engine.services.ledger.read(one_row := f"l:{ACCOUNT}:order:{dead[0].id}")
-    assert row["x:sale"] == "77", one_row
+    row = engine.services.ledger.read(f"l:{ACCOUNT}:order:{dead[0].id}")
+    [contact] = (one["id"] for one in engine.sandbox.ledger()["contacts"] if one["email"] == dead[0].address)
+    assert (row["x:sale"], row["x:contact"]) == ("77", contact)
     relay(engine, "dead", "done", one["id"], "--record-id", "77", "--actor", "ann", code=2)
 
 

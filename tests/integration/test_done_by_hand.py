@@ -6,6 +6,7 @@ import pytest
 
 from app.delivery.attempt import Call
 from app.delivery.done_by_hand import mark_done
+from app.errors import SettingsError
 from app.store.letters import DeadLetter
 from tests.integration.engine import ACCOUNT, LOG, breaks
 from tests.integration.orders import Order
@@ -88,8 +89,8 @@ def test_a_later_total_is_told_to_a_person_and_not_sold(relay: Relay, refused: O
     assert relay.requests(LOG) == logged
 
 
-def test_a_contact_that_nobody_named_is_found_when_it_is_needed(relay: Relay):
-    """The order lacked its e-mail, so the relay knew no contact; the refund's snapshot has it."""
+def test_a_contact_that_the_relay_cannot_know_has_to_be_told(relay: Relay):
+    """The order lacked its e-mail, so there is no contact of it."""
     one, known = order(), order()
     relay.settle(paid(known))
     contact = relay.contact(known.address)["id"]
@@ -99,13 +100,14 @@ def test_a_contact_that_nobody_named_is_found_when_it_is_needed(relay: Relay):
     letter = letter_of(relay, one)
     assert letter.group == f"{ACCOUNT}/mapping/-/email"
     invoice = by_hand(relay, contact)
-    mark_done(relay.services, letter, actor="ann", record_id=invoice)
-    assert "x:contact" not in relay.row(f"order:{one.id}")
+    with pytest.raises(SettingsError, match="--contact-id"):
+        mark_done(relay.services, letter, actor="ann", record_id=invoice)
+    assert letter_of(relay, one) == letter
+    mark_done(relay.services, letter, actor="ann", record_id=invoice, contact_id=contact)
 
     name, payload = refunded(one, 10)
-    payload["billing"]["email"] = known.address
+    payload["billing"]["email"] = None
     relay.settle((name, payload))
-    assert relay.row(f"order:{one.id}")["x:contact"] == contact
     assert len(relay.contact(known.address)["notes"]) == 1
     relay.settle(edited(one, 40))
     assert relay.sales(one) == []
