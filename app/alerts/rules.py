@@ -226,7 +226,7 @@ RULES: tuple[Rule, ...] = (
         "quarantine",
         "something could not be read",
         "5 within 10 minutes",
-        "`relay status`; what came is kept whole, with the reason",
+        "`relay quarantine list`; what came is kept whole, with the reason",
         _quarantine,
     ),
     Rule(
