@@ -13,6 +13,8 @@ from app.events import Kind
 POLLING_QUEUE = "item_polling"
 ITEM_POLLING = "tasks.item_polling"
 AFFILIATE_POLLING = "tasks.affiliate_polling"
+PROBE_QUEUE = "probe"
+PROBE = "tasks.probe"
 WORKER_QUEUES: tuple[str, ...] = tuple(kind.value for kind in Kind)
 
 VISIBILITY_TIMEOUT = 120
@@ -48,7 +50,7 @@ def make_celery(url: str, *, tls_verify: bool = True) -> Celery:
     """The one Celery object of a process, with the settings that the engine's promises stand on."""
     app = Celery("app", broker=broker_url(url, tls_verify=tls_verify), set_as_current=True)
     app.conf.update(
-        task_queues=[Queue(name) for name in (*WORKER_QUEUES, POLLING_QUEUE)],
+        task_queues=[Queue(name) for name in (*WORKER_QUEUES, PROBE_QUEUE, POLLING_QUEUE)],
         task_create_missing_queues=False,
         task_default_queue=WORKER_QUEUES[0],
         task_acks_late=True,

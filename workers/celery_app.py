@@ -21,7 +21,7 @@ from app.logs import configure_logs
 from app.queue import make_celery
 from app.services import Services, build_services
 from app.settings import load_settings
-from tasks.registry import HANDLERS, register, register_polls
+from tasks.registry import HANDLERS, register, register_polls, register_probe
 from workers.dispatcher import Dispatcher, end_in_time
 from workers.engine import Engine
 from workers.process import Process
@@ -91,6 +91,7 @@ worker = Worker()
 app: Celery = make_celery(worker.settings.redis_url, tls_verify=worker.settings.redis_tls_verify)
 register(app, worker.run)
 register_polls(app, worker.services)
+register_probe(app, worker.services)
 app.conf.beat_schedule = beat_schedule(worker.settings)
 
 

@@ -1,20 +1,21 @@
-"""What beat starts and when: the polls of every shop that has a key; for workers.celery_app only."""
+"""What beat starts and when: the probe, and the polls of every shop that has a key; for celery_app."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.queue import AFFILIATE_POLLING, ITEM_POLLING, POLLING_QUEUE
+from app.queue import AFFILIATE_POLLING, ITEM_POLLING, POLLING_QUEUE, PROBE, PROBE_QUEUE
 from app.settings import Settings
 
 LEAST_EXPIRY = 60
+PROBE_SECONDS = 60
 # A schedule that beat has never seen begins at once, not after its first interval.
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Beat's entries by name, `items:DEMO` and `affiliates:DEMO`."""
-    return dict(_entries(settings))
+    """Beat's entries by name: `probe`, `items:DEMO`, `affiliates:DEMO`."""
+    return {"probe": _entry(PROBE, PROBE_QUEUE, PROBE_SECONDS), **dict(_polls(settings))}
 
 
 def without_polls(settings: Settings) -> list[str]:
@@ -22,22 +23,23 @@ def without_polls(settings: Settings) -> list[str]:
     return [merchant.id for merchant in settings.merchants.values() if not merchant.ultracart_key]
 
 
-def _entries(settings: Settings) -> Iterator[tuple[str, dict[str, Any]]]:
+def _polls(settings: Settings) -> Iterator[tuple[str, dict[str, Any]]]:
     for merchant in settings.merchants.values():
         if merchant.ultracart_key:
-            yield f"items:{merchant.id}", _entry(ITEM_POLLING, merchant.id, settings.item_poll_seconds)
+            items, affiliates = settings.item_poll_seconds, settings.affiliate_poll_seconds
+            yield f"items:{merchant.id}", _entry(ITEM_POLLING, POLLING_QUEUE, items, merchant.id)
             yield (
                 f"affiliates:{merchant.id}",
-                _entry(AFFILIATE_POLLING, merchant.id, settings.affiliate_poll_seconds),
+                _entry(AFFILIATE_POLLING, POLLING_QUEUE, affiliates, merchant.id),
             )
 
 
-def _entry(task: str, merchant_id: str, seconds: int) -> dict[str, Any]:
-    # What lay for longer than a round while no worker polled is void when it is taken.
+def _entry(task: str, queue: str, seconds: int, *arguments: str) -> dict[str, Any]:
+    # What lay for longer than a round while no worker took it is void when it is taken.
     return {
         "task": task,
-        "args": (merchant_id,),
+        "args": arguments,
         "schedule": timedelta(seconds=seconds),
-        "options": {"queue": POLLING_QUEUE, "expires": max(seconds, LEAST_EXPIRY)},
+        "options": {"queue": queue, "expires": max(seconds, LEAST_EXPIRY)},
         "last_run_at": LONG_AGO,
     }

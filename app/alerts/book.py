@@ -11,6 +11,7 @@ from app.alerts.message import document
 MOST_UNSENT = 50
 FIRST_REPEAT = timedelta(seconds=10)
 LONGEST_REPEAT = timedelta(minutes=5)
+LONGEST_GAP = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,25 @@ class Unsent:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """Everything that the watch remembers between its rounds. `judged_at` is its last one (UTC)."""
+    """Everything that the watch remembers between its rounds.
+
+    `judged_at` is the last one, `awake_since` the first of those without a gap between them (UTC).
+    """
 
     groups: Mapping[str, Group] = field(default_factory=dict)
     unsent: tuple[Unsent, ...] = ()
     judged_at: datetime | None = None
+    awake_since: datetime | None = None
+
+    def awake_at(self, now: datetime) -> datetime:
+        """Since when somebody has been watching: now, if nobody was until now."""
+        if self.judged_at is None or self.awake_since is None or now - self.judged_at > LONGEST_GAP:
+            return now
+        return self.awake_since
+
+    def unsent_since(self) -> datetime | None:
+        """How long the oldest message has waited for a channel."""
+        return min((one.at for one in self.unsent), default=None)
 
     def judged(
         self,
@@ -51,7 +66,7 @@ class Book:
         if news and channels:
             fresh = Unsent(message_id, now, document(news, now), tuple(channels), now)
             waiting = (*waiting, fresh)[-MOST_UNSENT:]
-        return Book(groups, waiting, now)
+        return Book(groups, waiting, now, self.awake_at(now))
 
     def after(self, message: Unsent) -> "Book":
         """With what is left of one message."""

@@ -48,6 +48,15 @@ class AccountReading:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """The last end-to-end probe (UTC): when it was tried, when one last succeeded, and what it met."""
+
+    tried_at: datetime
+    completed_at: datetime | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """The numbers that grow, as they were at `at` (UTC); facts and requests by account."""
 
@@ -70,7 +79,10 @@ class Past:
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """The whole relay at `now` (UTC). Memory in bytes, `memory_limit` 0 when Redis has none."""
+    """The whole relay at `now` (UTC). Memory in bytes, `memory_limit` 0 when Redis has none.
+
+    `awake_since` is since when alerts have been judged without a gap.
+    """
 
     now: datetime
     accounts: tuple[AccountReading, ...] = ()
@@ -81,6 +93,8 @@ class Readings:
     evicted: int = 0
     lost_wake_ups: int = 0
     past: Past = Past()
+    awake_since: datetime | None = None
+    probe: Probe | None = None
 
     def sample(self) -> Sample:
         """What of it is kept for later comparison."""

@@ -134,6 +134,20 @@ def _lost_wake_ups(readings: Readings) -> Iterator[Alert]:
         yield Alert("lost_wake_ups", "lost_wake_ups", severity, what, lost)
 
 
+def _probe(readings: Readings) -> Iterator[Alert]:
+    if readings.awake_since is None:
+        return
+    last = readings.probe
+    proved = readings.awake_since
+    if last and last.completed_at:
+        proved = max(proved, last.completed_at)
+    severity = later_of(readings.now - proved, 5 * MINUTE, 15 * MINUTE)
+    if severity:
+        problem = last.problem if last and last.tried_at >= proved and last.problem else "none was made"
+        what = f"no end-to-end probe has succeeded for {span_text(readings.now - proved)}: {problem}"
+        yield Alert("probe", "probe", severity, what)
+
+
 def _by_failure(letters: Iterable[Waiting]) -> list[tuple[str, list[Waiting]]]:
     groups: dict[str, list[Waiting]] = {}
     for letter in letters:
@@ -242,6 +256,13 @@ RULES: tuple[Rule, ...] = (
         "100 %",
         "`relay status`; fewer tags and notes cost fewer requests, or ask ONTRAPORT for a higher limit",
         _budget,
+    ),
+    Rule(
+        "probe",
+        "no end-to-end probe has succeeded for 5 minutes",
+        "15 minutes",
+        "`relay alerts` says what it met; if none was made, look whether beat and the workers run",
+        _probe,
     ),
     Rule(
         "lost_wake_ups",

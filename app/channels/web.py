@@ -37,15 +37,17 @@ class Target:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        origin = f"{parts.scheme}://{parts.netloc}"
-        self._way = Transport(origin, {}, pool_size=1, most_bytes=LONGEST_ANSWER)
+        self._origin = f"{parts.scheme}://{parts.netloc}"
 
     def call(self, method: str, body: Mapping[str, Any] | None = None, seconds: float = SEND_SECONDS) -> str:
         """One request within `seconds`; '' for any 2xx, else why not, in words without the address."""
+        way = Transport(self._origin, {}, pool_size=1, most_bytes=LONGEST_ANSWER)
         try:
-            answer = self._way.send(Call(method, self._path, body), Unrecorded(boot_seconds() + seconds))
+            answer = way.send(Call(method, self._path, body), Unrecorded(boot_seconds() + seconds))
         except LeaseLost as error:
             return str(error)
+        finally:
+            way.close()
         if answer.status is None:
             return answer.error
         return "" if 200 <= answer.status < 300 else f"it answered {answer.status}"

@@ -6,7 +6,7 @@ For app.cli only. Interpreter and packages are those that run now.
 import sys
 from pathlib import Path
 
-from app.queue import POLLING_QUEUE, WORKER_QUEUES
+from app.queue import POLLING_QUEUE, PROBE_QUEUE, WORKER_QUEUES
 from app.settings import Settings
 
 Command = tuple[str, ...]
@@ -19,7 +19,7 @@ def web(host: str) -> Command:
 
 def worker(settings: Settings, name: str) -> Command:
     """One worker process for everything that goes to a CRM; `name` must be its own on this machine."""
-    return _worker(name, ",".join(WORKER_QUEUES), settings.worker_threads)
+    return _worker(name, ",".join((*WORKER_QUEUES, PROBE_QUEUE)), settings.worker_threads)
 
 
 def items() -> Command:

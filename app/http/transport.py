@@ -86,6 +86,10 @@ class Transport:
                 return Answer(error=_describe(error), sent=flight.sent)
             return _read(response, self._most_bytes)
 
+    def close(self) -> None:
+        """Closes what is idle in the pool."""
+        self._session.close()
+
     def _request(self, call: Call, body: bytes | None, flight: Flight) -> requests.Response:
         remaining = _time_to_start(flight)
         return self._session.request(

@@ -10,7 +10,7 @@ import redis
 from app.alerts.alert import Alert, Severity
 from app.alerts.book import Book, Unsent
 from app.alerts.judge import Group, Told
-from app.alerts.readings import Past, Sample
+from app.alerts.readings import Past, Probe, Sample
 from app.store.connection import store_errors
 from app.store.records import milliseconds, text
 from app.store.scripting import Scripts
@@ -54,6 +54,24 @@ class AlertStore:
         with store_errors():
             return read_book(self._client.get("alerts:book") or b"")
 
+    def probed(self, at: datetime, problem: str) -> None:
+        """Keeps how a probe ended: '' when it met no problem."""
+        before = self.probe()
+        earlier = before.completed_at if before else None
+        completed = earlier if problem else at
+        with store_errors():
+            self._client.set("alerts:probe", orjson.dumps(Probe(at, completed, problem)))
+
+    def probe(self) -> Probe | None:
+        """The last probe; None before the first."""
+        with store_errors():
+            found: Any = self._client.get("alerts:probe")
+        if not found:
+            return None
+        raw = orjson.loads(found)
+        tried = datetime.fromisoformat(raw["tried_at"])
+        return Probe(tried, _moment(raw["completed_at"]), raw["problem"])
+
     def past(self, now: datetime) -> Past:
         """The samples that the numbers of now are compared with."""
         return Past(
@@ -84,8 +102,13 @@ def read_book(packed: bytes | str) -> Book:
     return Book(
         groups={name: _group(one) for name, one in raw["groups"].items()},
         unsent=tuple(_unsent(one) for one in raw["unsent"]),
-        judged_at=datetime.fromisoformat(raw["judged_at"]) if raw["judged_at"] else None,
+        judged_at=_moment(raw["judged_at"]),
+        awake_since=_moment(raw["awake_since"]),
     )
+
+
+def _moment(value: str | None) -> datetime | None:
+    return datetime.fromisoformat(value) if value else None
 
 
 def _group(raw: Mapping[str, Any]) -> Group:

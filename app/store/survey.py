@@ -12,6 +12,7 @@ from app.policies import POLICIES
 from app.store.alerts import AlertStore
 from app.store.connection import store_errors
 from app.store.gates import Gates
+from app.store.instance import milliseconds_now
 from app.store.log import Log
 from app.store.records import milliseconds, moment, text
 
@@ -60,13 +61,16 @@ class Survey:
             evicted=int(info.get("evicted_keys", 0)),
             lost_wake_ups=self._log.engine().get("lost wake-ups", 0),
             past=self._alerts.past(now),
+            awake_since=self._alerts.read().awake_at(now),
+            probe=self._alerts.probe(),
         )
 
-    def dispatched_at(self) -> datetime | None:
-        """When a dispatcher last made its round; None when none does."""
+    def dispatched_ago(self) -> timedelta | None:
+        """How long ago a dispatcher last made its round, by the store's clock; None when none does."""
         with store_errors():
             found: Any = self._client.zrange("relay:processes", -1, -1, withscores=True)
-        return moment(found[0][1]) if found else None
+            now = milliseconds_now(self._client)
+        return timedelta(milliseconds=now - found[0][1]) if found else None
 
     def _account(self, name: str, going: Mapping[str, Mapping[str, str]], requests: int) -> AccountReading:
         counts = self._log.counts(name)

@@ -85,6 +85,9 @@ def _alerts(services: Services, readings: Readings) -> Iterator[Reading]:
         yield Reading("alert", "1 while this is wrong", 1, labels)
     book = services.alerts.read()
     yield Reading("alerts_unsent", "Messages that a channel has not taken", len(book.unsent))
+    if readings.probe and readings.probe.completed_at:
+        completed = readings.probe.completed_at.timestamp()
+        yield Reading("probe_completed_timestamp_seconds", "When a probe last succeeded", completed)
     if book.judged_at:
         yield Reading(
             "alerts_judged_timestamp_seconds", "When alerts were judged", book.judged_at.timestamp()

@@ -11,8 +11,8 @@ import pytest
 
 from app.events import Kind
 from app.policies import POLICIES
-from app.queue import POLLING_QUEUE, WORKER_QUEUES, envelopes, make_celery, task_name
-from tasks.registry import HANDLERS, register, register_polls
+from app.queue import POLLING_QUEUE, PROBE_QUEUE, WORKER_QUEUES, envelopes, make_celery, task_name
+from tasks.registry import HANDLERS, register, register_polls, register_probe
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CODE = ("app", "tasks", "workers")
@@ -151,7 +151,7 @@ class TestKinds:
         assert WORKER_QUEUES == tuple(kind.value for kind in Kind)
         app = make_celery("memory://")
         queues = {queue.name for queue in app.conf.task_queues}
-        assert queues == {*WORKER_QUEUES, POLLING_QUEUE}
+        assert queues == {*WORKER_QUEUES, POLLING_QUEUE, PROBE_QUEUE}
 
     def test_each_has_a_registered_task_and_an_envelope(self):
         app = make_celery("memory://")
@@ -165,6 +165,11 @@ class TestKinds:
         register_polls(app, lambda: pytest.fail("nothing is built to register"))
         ours = {found for found in app.tasks if not found.startswith("celery.")}
         assert ours == {"tasks.item_polling", "tasks.affiliate_polling"}
+
+    def test_the_probe_is_a_task_and_no_kind(self):
+        app = make_celery("memory://")
+        register_probe(app, lambda: pytest.fail("nothing is built to register"))
+        assert {found for found in app.tasks if not found.startswith("celery.")} == {"tasks.probe"}
 
     def test_nothing_is_retried_by_celery(self):
         app = make_celery("memory://")

@@ -10,7 +10,7 @@ from app.alerts.alert import Alert, Severity
 from app.alerts.capacity import budget_forecast, memory_forecast
 from app.alerts.judge import News
 from app.alerts.message import document, subject_line
-from app.alerts.readings import AccountReading, ClosedGate, Past, Readings, Sample, Waiting
+from app.alerts.readings import AccountReading, ClosedGate, Past, Probe, Readings, Sample, Waiting
 from app.alerts.rules import RULES, TO_DO, find_alerts
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -88,6 +88,31 @@ def test_wake_ups_are_counted_over_an_hour(lost: int, expected: dict[str, Severi
     assert severities(readings) == {}
     past = Past(hour=Sample(ago(hours=1), 0, 500))
     assert severities(replace(readings, past=past)) == expected
+
+
+@pytest.mark.parametrize(
+    ("awake", "completed", "expected"),
+    [
+        (ago(hours=9), ago(minutes=4), {}),
+        (ago(hours=9), ago(minutes=5), {"probe": WARN}),
+        (ago(hours=9), ago(minutes=15), {"probe": PAGE}),
+        # Nobody was there to see it.
+        (ago(minutes=4), ago(hours=9), {}),
+        (ago(minutes=4), None, {}),
+        (ago(minutes=15), None, {"probe": PAGE}),
+    ],
+)
+def test_a_probe_that_stays_away(awake: datetime, completed: datetime | None, expected: dict[str, Severity]):
+    assert (
+        severities(Readings(NOW, awake_since=awake, probe=Probe(NOW, completed, "it is broken"))) == expected
+    )
+
+
+def test_the_alert_says_what_the_probe_met():
+    met = Readings(NOW, awake_since=ago(hours=1), probe=Probe(NOW, ago(minutes=6), "it is broken"))
+    assert find_alerts(met)[0].what == "no end-to-end probe has succeeded for 6 min: it is broken"
+    none = replace(met, probe=Probe(ago(minutes=6), ago(minutes=6)))
+    assert find_alerts(none)[0].what == "no end-to-end probe has succeeded for 6 min: none was made"
 
 
 def a_day(facts: int, requests: int, before: int = 0) -> Readings:

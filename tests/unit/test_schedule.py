@@ -21,18 +21,20 @@ def settings(tmp_path, **environ):
 def test_a_shop_with_a_key_is_polled_as_often_as_is_set(tmp_path):
     entries = beat_schedule(settings(tmp_path, ULTRACART_SIMPLE_KEY="k", ITEM_POLL_SECONDS="120"))
     assert {name: (one["task"], one["args"], one["schedule"]) for name, one in entries.items()} == {
+        "probe": ("tasks.probe", (), timedelta(minutes=1)),
         "items:SHOP": ("tasks.item_polling", ("SHOP",), timedelta(minutes=2)),
         "affiliates:SHOP": ("tasks.affiliate_polling", ("SHOP",), timedelta(minutes=15)),
     }
-    assert {one["options"]["queue"] for one in entries.values()} == {"item_polling"}
+    queues = {name: one["options"]["queue"] for name, one in entries.items()}
+    assert queues == {"probe": "probe", "items:SHOP": "item_polling", "affiliates:SHOP": "item_polling"}
 
 
 def test_without_a_key_nothing_is_polled(tmp_path):
-    assert beat_schedule(settings(tmp_path)) == {}
+    assert list(beat_schedule(settings(tmp_path))) == ["probe"]
     assert without_polls(settings(tmp_path)) == ["SHOP"]
 
 
 def test_the_sandbox_is_polled(tmp_path):
     in_sandbox = load_settings({}, tmp_path / ".env")
-    assert sorted(beat_schedule(in_sandbox)) == ["affiliates:DEMO", "items:DEMO"]
+    assert sorted(beat_schedule(in_sandbox)) == ["affiliates:DEMO", "items:DEMO", "probe"]
     assert without_polls(in_sandbox) == []

@@ -9,7 +9,7 @@ from app.cli.main import main
 from app.cli.run import plan, ports
 from app.cli.supervisor.process import Stage
 from app.cli.welcome import banner
-from app.queue import WORKER_QUEUES
+from app.queue import PROBE_QUEUE, WORKER_QUEUES
 from app.settings import Settings, load_settings
 
 REAL = {
@@ -78,7 +78,7 @@ def test_with_keys_and_redis_neither_sandbox_nor_store_is_run(load, run_dir):
 def test_workers_take_every_queue_but_the_polls_which_items_takes_alone(load, run_dir):
     by_name = {spec.name: spec.command for spec in plan(load(WORKER_THREADS="5"), run_dir)}
     worker, items = by_name["worker-1"], by_name["items"]
-    assert worker[worker.index("--queues") + 1] == ",".join(WORKER_QUEUES)
+    assert worker[worker.index("--queues") + 1] == ",".join((*WORKER_QUEUES, PROBE_QUEUE))
     assert worker[worker.index("--concurrency") + 1] == "5"
     assert items[items.index("--queues") + 1] == "item_polling"
     assert items[items.index("--concurrency") + 1] == "1"
