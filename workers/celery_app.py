@@ -44,11 +44,12 @@ class Worker:
         self._engine: Engine | None = None
         self._services: Services
         self._dispatcher = Dispatcher(self._open, self.process)
-        self._watch: Watch | None = None
+        self._watch = Watch(lambda: build_services(self.settings))
 
     def start(self) -> None:
-        """The dispatcher; it opens the store by itself, now or when it is there."""
+        """Dispatcher and watch; they open the store by themselves, now or when it is there."""
         self._dispatcher.start()
+        self._watch.start()
 
     def engine(self) -> Engine:
         """The engine on an open store; raises InstanceMismatch or StoreUnavailable."""
@@ -71,19 +72,15 @@ class Worker:
     def close(self) -> None:
         """Ends dispatcher and watch."""
         self._dispatcher.close()
-        if self._watch:
-            self._watch.close()
+        self._watch.close()
 
     def _open(self) -> Services:
-        """The dispatcher's own services; with the first ones the watch begins too.
+        """The dispatcher's own services.
 
         It asks again after it met a store that was not ours: then the engine's are of the past as well.
         """
         services = build_services(self.settings)
         self._engine = None
-        if self._watch is None:
-            self._watch = Watch(build_services(self.settings))
-            self._watch.start()
         return services
 
 

@@ -60,7 +60,7 @@ def test_what_is_wrong_how_much_money_it_holds_and_when_it_was_told(
     assert (alert["name"], alert["severity"], alert["size"]) == ("keys_refused", "page", 6)
     assert alert["money_cents"] == {"USD": int(sum(order.total for order in outage) * 100)}
     assert alert["told_at"] is None
-    Watch(services).round()
+    Watch(lambda: services).round()
     report = json.loads(relay("alerts", "--json", code=1))
     assert report["open"][0]["told_at"] is not None
     assert (report["channels"], report["unsent"]) == ([], [])
@@ -102,7 +102,7 @@ def test_the_status_says_when_the_backlog_clears(relay: Any, services: Services,
 
 
 def test_the_metrics_tell_the_same(services: Services, environment: dict[str, str], outage: list[Order]):
-    Watch(services).round()
+    Watch(lambda: services).round()
     found = {
         (one.name, *one.labels.values()): one.value for one in StoreNumbers(load_settings(environment))()
     }

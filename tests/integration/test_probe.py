@@ -31,7 +31,7 @@ def listener() -> Iterator[Listener]:
 def here(services: Services, listener: Listener) -> Callable[..., Services]:
     """Services that ping the listener, with a dispatcher and a watch that have just been at work."""
     services.transmissions.tick("process", 4)
-    Watch(services).round()
+    Watch(lambda: services).round()
 
     def with_settings(**changes: Any) -> Services:
         changed = replace(services.settings, deadman_url=Secret(f"{listener.url}/ping?key=1"), **changes)
@@ -106,7 +106,7 @@ def test_the_watch_tells_of_a_gap_only_from_when_it_watched(services: Services):
 
     def groups() -> set[str]:
         services.client.delete("alerts:turn")
-        Watch(watched).round()
+        Watch(lambda: watched).round()
         return set(watched.alerts.read().groups)
 
     for _ in range(5):

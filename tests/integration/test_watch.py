@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from app.alerts.book import MOST_UNSENT
+from app.errors import InstanceMismatch
 from app.services import Services, build_services
-from app.settings import load_settings
+from app.settings import Settings, load_settings
 from app.store.transmissions import Ending, Settlement
 from tests.integration.engine import ACCOUNT, arrivals
 from tests.integration.orders import Order, delivery
@@ -56,7 +57,7 @@ def look(services: Services, clock: Clock, seconds: float = 10) -> bool:
     clock.move(seconds)
     if services.client.get("alerts:turn") == b"nobody":
         services.client.delete("alerts:turn")
-    return Watch(services).round()
+    return Watch(lambda: services).round()
 
 
 def told(listener: Listener) -> list[list[tuple[str, str]]]:
@@ -108,7 +109,7 @@ def test_more_of_the_same_within_the_hour_is_told_when_it_is_tenfold(
 
 def test_of_two_processes_only_one_tells(here: Services, listener: Listener):
     bury(here)
-    first, second = Watch(here), Watch(here)
+    first, second = Watch(lambda: here), Watch(lambda: here)
     assert (first.round(), second.round(), first.round()) == (True, False, False)
     assert 0 < here.client.pttl("alerts:turn") <= REST_SECONDS * 1000
     assert len(listener.at("/hook")) == 1
@@ -125,10 +126,21 @@ def test_who_lost_its_turn_writes_and_sends_nothing(here: Services, listener: Li
         return readings
 
     monkeypatch.setattr(type(here.survey), "read", lambda self: slowly())
-    assert Watch(here).round()
+    assert Watch(lambda: here).round()
     assert listener.heard == []
     assert here.alerts.read().groups == {}
     assert here.client.get("alerts:turn") == b"another"
+
+
+def test_a_store_that_was_accepted_anew_is_watched_again(here: Services, settings: Settings):
+    watch = Watch(lambda: build_services(settings))
+    assert watch.round()
+    here.client.set("relay:instance", "another")
+    here.client.delete("alerts:turn")
+    with pytest.raises(InstanceMismatch):
+        watch.round()
+    (settings.data_dir / "instance").write_text("another")
+    assert watch.round()
 
 
 def test_a_process_that_died_after_judging_leaves_the_message_to_the_next(
@@ -139,11 +151,11 @@ def test_a_process_that_died_after_judging_leaves_the_message_to_the_next(
     class Killed(BaseException):
         pass
 
-    def die(self: Watch, message: Any) -> Any:
+    def die(services: Services, message: Any) -> Any:
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(Watch, "_sent", die)
+        patch.setattr("workers.watch._sent", die)
         with pytest.raises(Killed):
             look(here, clock)
     assert listener.heard == []
