@@ -81,7 +81,7 @@ POLICIES: dict[Kind, Policy] = {
         max_age=timedelta(hours=24),
         money=False,
         blocks=NOTHING,
-        reason="The newest wins: the next round of polling finds the item again; sales make what they need.",
+        reason="The newest wins; a dead one goes again after the daily full poll; sales make what they need.",
     ),
 }
 

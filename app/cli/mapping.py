@@ -56,7 +56,8 @@ def list_mapping(merchant: str, as_json: bool) -> None:
 def set_product(item_id: str, product: str, product_id: str, merchant: str, as_json: bool) -> None:
     """Say that ITEM of the shop is the product called PRODUCT in ONTRAPORT.
 
-    Sales from now on take it; if there is no such product yet, it is made at first use.
+    Sales from now on take it. If there is no such product yet, the one that the relay made for ITEM takes
+    the name at first use, or else a product is made.
     """
     services, chosen = _open(merchant)
     _check(item_id.strip(), product.strip(), product_id)
@@ -116,7 +117,8 @@ def _look_up(services: Services, merchant: Merchant, name: str) -> tuple[str, st
         found = services.ontraport[merchant.account].find_product_by_name(name, CommandCall())
     except DeliveryFailure as failure:
         return "", f"which is looked for at first use (ONTRAPORT was asked in vain: {failure.reason})"
-    return found or "", "which is made at first use: ONTRAPORT has no product of that name yet"
+    words = "a name that ONTRAPORT does not know yet: the item's product is renamed, or made, at first use"
+    return found or "", words
 
 
 def _show(found: Sequence[Finding]) -> None:

@@ -1,4 +1,7 @@
-"""The products of a sale: stored mapping → external_id → name → create; two workers never create two."""
+"""The products of a sale; two workers never create two.
+
+Known id → the name that the merchant mapped → external_id → the item's own name → create.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -49,6 +52,15 @@ def _find_or_create(attempt: Attempt, line: SaleLine) -> str:
 
 
 def _look_up(attempt: Attempt, line: SaleLine) -> str | None:
-    client = attempt.services.ontraport[attempt.transmission.account]
-    found = attempt.call(lambda call: client.find_product_by_external_id(line.item_id, call))
-    return found or attempt.call(lambda call: client.find_product_by_name(line.product_name, call))
+    """The product in ONTRAPORT. A mapped name is a person's word, and goes before what we made ourselves."""
+    client, account = attempt.services.ontraport[attempt.transmission.account], attempt.transmission.account
+    mapped = line.item_id in attempt.services.rules(account).products
+
+    def by_name() -> str | None:
+        return attempt.call(lambda call: client.find_product_by_name(line.product_name, call))
+
+    def by_external_id() -> str | None:
+        return attempt.call(lambda call: client.find_product_by_external_id(line.item_id, call))
+
+    first, second = (by_name, by_external_id) if mapped else (by_external_id, by_name)
+    return first() or second()

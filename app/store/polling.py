@@ -15,6 +15,7 @@ from redis.lock import Lock
 
 from app.errors import LeaseLost
 from app.store.connection import store_errors
+from app.store.ledger import Ledger
 from app.store.records import text
 
 # A request to UltraCart ends after 60 s, and the permission for it is waited for 10 s; renewed at each page.
@@ -116,6 +117,12 @@ class Polling:
         """The next poll fetches this item and admits it, changed or not."""
         with store_errors():
             self._client.sadd(f"poll-again:{merchant_id}", item_id)
+
+    def send_again(self, account: str, merchant_id: str, item_id: str) -> None:
+        """The next poll's snapshot of this item is news to the account, though the item is as it was."""
+        with store_errors():
+            self._client.hdel(Ledger.row(account, f"item:{item_id}"), "w:item", "v:item")
+        self.ask_again(merchant_id, item_id)
 
     def asked_again(self, merchant_id: str) -> list[str]:
         """The items that are to be fetched whether they changed or not."""

@@ -1,15 +1,16 @@
 """The mapping item id → ONTRAPORT product that people keep at run time; the settings file's stands below it.
 
-`map:<account>` holds names, `p:<account>` the product ids that were found, made or named.
+`map:<account>` holds names, `p:<account>` the product ids that were found, made or named, and
+`map-file:<account>` the settings file's names as they were followed last.
 For app.services and app.cli.
 """
 
+import json
 from collections.abc import Mapping
 
 import redis
 
 from app.store.connection import store_errors
-from app.store.ledger import Ledger
 from app.store.polling import Polling
 from app.store.records import row, text
 
@@ -49,6 +50,24 @@ class ProductMap:
         self._changed(account, merchant_id, item_id, "")
         return known
 
+    def follow_file(self, account: str, merchant_id: str, products: Mapping[str, str]) -> int:
+        """Lets the items go out anew whose name in the settings file is another one than the last time.
+
+        The first time there is nothing to compare with. What breaks off is done again. Gives their number.
+        """
+        key = f"map-file:{account}"
+        with store_errors():
+            found = self._client.get(key)
+        before = products if found is None else json.loads(text(found))
+        changed = [item for item in {**before, **products} if before.get(item) != products.get(item)]
+        changed = [item for item in changed if item not in self.names(account)]
+        for item_id in changed:
+            self._changed(account, merchant_id, item_id, "")
+        if changed or before != products or found is None:
+            with store_errors():
+                self._client.set(key, json.dumps(dict(products)))
+        return len(changed)
+
     def _changed(self, account: str, merchant_id: str, item_id: str, product_id: str) -> None:
         """The product is looked for anew, and the item sent anew though its own content is as it was."""
         with store_errors(), self._client.pipeline() as pipe:
@@ -57,6 +76,5 @@ class ProductMap:
                 pipe.hset(f"p:{account}", item_id, product_id)
             else:
                 pipe.hdel(f"p:{account}", item_id)
-            pipe.hdel(Ledger.row(account, f"item:{item_id}"), "w:item", "v:item")
             pipe.execute()
-        Polling(self._client).ask_again(merchant_id, item_id)
+        Polling(self._client).send_again(account, merchant_id, item_id)

@@ -56,7 +56,7 @@ def test_set_finds_the_product_by_its_name(relay, services):
 
 
 def test_set_goes_on_without_a_product(relay, services):
-    assert "is made at first use" in relay("map", "set", "BONE", "Unheard of")
+    assert "renamed, or made, at first use" in relay("map", "set", "BONE", "Unheard of")
     assert services.ledger.products(ACCOUNT, ["BONE"]) == {}
 
 

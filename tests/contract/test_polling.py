@@ -150,6 +150,35 @@ def test_an_item_of_which_the_mapping_changed_is_sent_again(services, shop):
     assert services.polling.asked_again("DEMO") == []
 
 
+def test_a_name_that_changes_in_the_settings_file_sends_its_item_again(services, shop, merchant):
+    account, both = merchant.account, {"ITEM-0001": "Chew bone", "ITEM-0002": "Leash"}
+
+    def changed(**products: str) -> int:
+        rules = replace(merchant.rules, products=products)
+        return poll_items(services, replace(merchant, rules=rules)).changed
+
+    shop.fill(items=[item(1), item(2)])
+    services.client.hset(f"p:{account}", mapping={"ITEM-0001": "41", "ITEM-0002": "42"})
+    assert changed() == 2
+    assert changed(**both) == 2
+    assert services.ledger.products(account, list(both)) == {}
+    assert changed(**both) == 0
+    assert changed(**both | {"ITEM-0001": "Bone"}) == 1
+    services.product_map.set(account, "DEMO", "ITEM-0002", "By hand", "77")
+    assert changed(**both | {"ITEM-0001": "Bone"}) == 1
+    assert changed() == 1
+    assert services.ledger.products(account, list(both)) == {"ITEM-0002": "77"}
+    assert changed() == 0
+
+
+def test_the_settings_files_names_of_the_first_poll_are_no_change(services, shop, merchant):
+    rules = replace(merchant.rules, products={"ITEM-0001": "Chew bone"})
+    services.client.hset(f"p:{merchant.account}", "ITEM-0001", "41")
+    poll_items(services, replace(merchant, rules=rules))
+    assert services.ledger.products(merchant.account, ["ITEM-0001"]) == {"ITEM-0001": "41"}
+    assert services.polling.asked_again("DEMO") == []
+
+
 def test_affiliates_of_both_statuses_are_read(services, shop):
     shop.fill(affiliates=[affiliate(1), affiliate(2, status="Inactive")])
     report = affiliates(services)

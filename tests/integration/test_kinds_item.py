@@ -1,9 +1,13 @@
 """The catalogue as ONTRAPORT products: made, kept in step, renamed by the mapping, never deleted."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from app.cli.calls import CommandCall
+from app.services import utc_now
 from app.settings import Merchant
 from tasks.item_polling import poll_items
 from tests.contract.shops import ShopAt
@@ -88,6 +92,66 @@ def test_a_name_that_is_mapped_at_run_time_renames_the_product_and_sales_use_it(
     order = Order(item=one)
     relay.settle(paid(order))
     assert [line["product_id"] for line in relay.sale(order)["lines"]] == [made["id"]]
+
+
+def test_a_product_that_bears_the_mapped_name_goes_before_the_one_that_was_made(
+    relay: Relay, merchant: Merchant
+):
+    one, name = item_id(), f"Chew {item_id()}"
+    ShopAt(relay.sandbox).fill(items=[item(one, utc_now().isoformat())[1]])
+    poll_items(relay.services, merchant)
+    relay.settle()
+    [made] = products(relay, one)
+    body = {"name": name, "price": "1.00"}
+    merchants_own = relay.services.ontraport[ACCOUNT].create_product(body, CommandCall())
+    relay.services.product_map.set(ACCOUNT, "DEMO", one, name)
+    poll_items(relay.services, merchant)
+    relay.settle()
+    [named] = products(relay, name)
+    assert (named["id"], named["price"]) == (merchants_own, "9.99")
+    assert [row["name"] for row in products(relay, one)] == [one]
+    order = Order(item=one)
+    relay.settle(paid(order))
+    assert [line["product_id"] for line in relay.sale(order)["lines"]] == [merchants_own]
+    assert merchants_own != made["id"]
+
+
+def test_without_a_product_of_the_mapped_name_the_items_own_one_takes_it(relay: Relay, merchant: Merchant):
+    one = item_id()
+    ShopAt(relay.sandbox).fill(items=[item(one, utc_now().isoformat())[1]])
+    poll_items(relay.services, merchant)
+    relay.settle()
+    [made] = products(relay, one)
+    relay.services.product_map.set(ACCOUNT, "DEMO", one, f"New {one}")
+    poll_items(relay.services, merchant)
+    relay.settle()
+    assert [(row["id"], row["name"]) for row in products(relay, one)] == [(made["id"], f"New {one}")]
+
+
+def test_a_dead_item_goes_again_after_the_days_full_poll(relay: Relay, merchant: Merchant):
+    one = item_id()
+    ShopAt(relay.sandbox).fill(items=[item(one, utc_now().isoformat())[1]])
+    refusal = {"kind": "answer", "status": 422, "body": "Invalid price"}
+    relay.sandbox.faults({"match": {"path": "/Products", "body_contains": one}, "times": 1, "do": refusal})
+    poll_items(relay.services, merchant)
+    relay.settle()
+    dead = relay.last("item", f"item:{one}")["id"]
+    assert relay.last("item", f"item:{one}")["st"] == "dead"
+    poll_items(relay.services, merchant)
+    relay.settle()
+    assert products(relay, one) == []
+
+    tomorrow = replace(relay.services, clock=lambda: utc_now() + timedelta(hours=25))
+    for _ in range(2):
+        assert poll_items(tomorrow, merchant).ending == "done"
+        relay.settle()
+    assert len(products(relay, one)) == 1
+    assert relay.last("item", f"item:{one}")["st"] == "delivered"
+    assert dead not in {letter.id for letter in relay.services.dead_letters.list(ACCOUNT)}
+    before = relay.requests()
+    poll_items(tomorrow, merchant)
+    relay.settle()
+    assert relay.requests() == before
 
 
 def test_a_deleted_item_is_marked_and_its_product_stays(relay: Relay):
