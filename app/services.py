@@ -26,6 +26,7 @@ from app.store.lookups import Lookups
 from app.store.polling import Polling
 from app.store.product_map import ProductMap
 from app.store.quarantine import Quarantine
+from app.store.reconciliations import Reconciliations
 from app.store.scripting import Scripts
 from app.store.survey import Survey
 from app.store.transmissions import Transmissions
@@ -158,6 +159,11 @@ class Services:
     def polling(self) -> Polling:
         """How far the polls have come."""
         return Polling(self.client)
+
+    @cached_property
+    def reconciliations(self) -> Reconciliations:
+        """How shop and ledger compare."""
+        return Reconciliations(self.client)
 
     @cached_property
     def catalogue(self) -> Catalogue:

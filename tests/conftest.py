@@ -89,4 +89,5 @@ def services(settings: Settings) -> Iterator[Services]:
     """Services on the real store and the real sandbox."""
     built = build_services(settings)
     yield built
+    built.inbox.close()
     built.client.close()

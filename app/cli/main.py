@@ -15,6 +15,7 @@ from app.cli.poll import poll
 from app.cli.probe import probe
 from app.cli.processes import beat, flower, items, web, worker
 from app.cli.quarantine import quarantine
+from app.cli.reconcile import reconcile
 from app.cli.run import run
 from app.cli.send import send
 from app.cli.setup import setup
@@ -63,5 +64,6 @@ for command in (
     init,
     look_first,
     shadow,
+    reconcile,
 ):
     main.add_command(command)

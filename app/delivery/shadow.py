@@ -2,18 +2,21 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from app.delivery.attempt import Call
+from app.delivery.shop_orders import Place, Span, first_place, step
 from app.errors import DeliveryFailure
-from app.events import Skipped
+from app.events import Kind, Skipped
 from app.ontraport.schemas import LoggedTransaction
+from app.relay.comparison import Finding, Verdict
 from app.relay.sales import SalePlan, plan_sale
 from app.services import Services
 from app.settings import Merchant
+from app.ultracart.client_answers import Page
 
 CALL_SECONDS = 75.0
 SAME_SALE_WITHIN = timedelta(hours=36)
@@ -44,13 +47,18 @@ class Shadow:
 
     def orders(self, since: datetime, until: datetime) -> Iterator[Mapping[str, Any]]:
         """The shop's orders that were paid in the span. Raises DeliveryFailure, Postponed."""
+        span, seen = Span(since, until), set[str]()
+        place: Place | None = first_place(span)
+        while place:
+            read = step(self._page, span, place, ("payment",))
+            fresh = {str(row.get("order_id")): row for row in read.rows}
+            yield from (row for order_id, row in fresh.items() if order_id not in seen)
+            # Both ends of a slice count: an order may be in the next one again.
+            seen, place = set(fresh) or seen, read.after
+
+    def _page(self, criteria: Mapping[str, str], offset: int) -> Page:
         shop, budget = self._services.shops[self._merchant.id], self._services.shop_budget
-        criteria = {"payment_date_begin": since.isoformat(), "payment_date_end": until.isoformat()}
-        offset, more = 0, True
-        while more:
-            page = shop.orders_page(criteria, budget.permit(self._merchant.id), offset=offset)
-            yield from page.rows
-            offset, more = page.next_offset, page.more
+        return shop.orders_page(criteria, budget.permit(self._merchant.id), offset=offset)
 
     def compare(self, order: Mapping[str, Any]) -> Comparison:
         """One order against ONTRAPORT, by one or two reads."""
@@ -62,6 +70,16 @@ class Shadow:
             return self._look(plan)
         except DeliveryFailure as failure:
             return Comparison(order_id, "unclear", why=failure.reason)
+
+    def check(self, order: Mapping[str, Any], finding: Finding) -> Finding:
+        """A sale that the ledger takes for delivered, as ONTRAPORT itself has it."""
+        if finding.kind is not Kind.SALE or finding.verdict is not Verdict.SAME:
+            return finding
+        there = self.compare(order)
+        if there.verdict in ("same", "skipped"):
+            return finding
+        why = f"in ONTRAPORT it is {there.verdict}: {there.why or f'total {there.theirs}'}"
+        return replace(finding, verdict=Verdict.DIFFERS, relay=there.theirs or Decimal(0), why=why)
 
     def _look(self, plan: SalePlan) -> Comparison:
         contact = self._client.find_contact(plan.contact.email, self._permit())

@@ -73,6 +73,10 @@ class Inbox:
             self._check_memory()
             self._scripts.run("ready", self._mark)
 
+    def close(self) -> None:
+        """Ends the idle connections; it may be used again."""
+        self._wire.close()
+
     def _call(
         self, items: Sequence[Arrival | Unreadable], merchant_id: str, deadline: float
     ) -> Sequence[Any]:

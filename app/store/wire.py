@@ -47,6 +47,11 @@ class Wire:
         self._idle.append((connection, time.monotonic()))
         return answer
 
+    def close(self) -> None:
+        """Ends the idle connections; it may be used again."""
+        while self._idle:
+            self._idle.pop()[0].disconnect()
+
     def _take(self) -> Any:
         while self._idle:
             connection, used = self._idle.pop()

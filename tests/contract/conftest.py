@@ -1,5 +1,7 @@
 """Fixtures of the contract tests."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.servers import Valkey
@@ -7,7 +9,9 @@ from tests.stores import Store, three_kinds
 
 
 @pytest.fixture
-def store(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """An empty store of three kinds on a real Valkey."""
     three_kinds(monkeypatch)
-    return Store.on(valkey.client)
+    built = Store.on(valkey.client)
+    yield built
+    built.inbox.close()

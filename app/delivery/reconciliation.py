@@ -1,0 +1,177 @@
+"""A shop's orders against the ledger: what was missed is admitted as backfill, and everything is counted.
+
+A `Job` is one comparison of one span; it lies in the store between its steps, so that it can be gone on with.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any
+
+from app.delivery.shop_orders import Place, Row, Span, Step, first_place
+from app.events import Arrival, Event, Fact
+from app.relay.comparison import FETCHED, Finding, Terms, Verdict, compare
+from app.relay.facts import facts
+from app.services import Services
+from app.settings import Merchant
+from app.store.reconciliations import COMPARED
+from app.ultracart.polled import polled_event
+
+# A look of one's own at a finding: what the CRM itself holds.
+Look = Callable[[Row, Finding], Finding]
+
+
+@dataclass
+class Tally:
+    """The sales or refunds of one day (UTC) in one currency: all that count, those that are complete.
+
+    Amounts in cents; `skipped` ones are in none of the sums.
+    """
+
+    day: str
+    currency: str
+    kind: str
+    shop: int = 0
+    shop_cents: int = 0
+    relay: int = 0
+    relay_cents: int = 0
+    skipped: int = 0
+
+    def add(self, finding: Finding) -> None:
+        """Counts one more."""
+        if finding.verdict is Verdict.SKIPPED:
+            self.skipped += 1
+            return
+        self.shop += 1
+        self.shop_cents += _cents(finding.shop)
+        self.relay += finding.verdict is Verdict.SAME
+        self.relay_cents += _cents(finding.relay)
+
+
+@dataclass
+class Job:
+    """One comparison. `place` is None when it has read all; `history`: what was paid before LIVE_SINCE too.
+
+    `id` makes what it admits its own: fetched again by another job, it is looked at again.
+    """
+
+    id: str
+    name: str
+    span: Span
+    place: Place | None
+    history: bool = False
+    orders: int = 0
+    admitted: int = 0
+    unreadable: int = 0
+    differences: int = 0
+    ended_at: str = ""
+    days: dict[str, Tally] = field(default_factory=dict)
+
+    @classmethod
+    def begin(cls, name: str, span: Span, now: datetime, *, history: bool = False) -> "Job":
+        """A new one; nothing is read yet."""
+        return cls(now.isoformat(), name, span, first_place(span) if span.seconds > 0 else None, history)
+
+    def written(self) -> dict[str, Any]:
+        """As it is kept."""
+        return {
+            **asdict(self),
+            "span": [self.span.since.isoformat(), self.span.until.isoformat()],
+            "place": self.place and [self.place.date, self.place.at.isoformat(), self.place.seconds],
+            "days": [asdict(tally) for tally in self.days.values()],
+        }
+
+    @classmethod
+    def read(cls, kept: Mapping[str, Any]) -> "Job":
+        """What `written` made."""
+        since, until = map(datetime.fromisoformat, kept["span"])
+        days = {_key(tally): tally for tally in (Tally(**one) for one in kept["days"])}
+        return cls(**{**kept, "span": Span(since, until), "place": _place(kept["place"]), "days": days})
+
+    def count(self, finding: Finding) -> None:
+        """One more sale or refund of its day."""
+        day = f"{finding.at or self.span.since:%Y-%m-%d}"
+        tally = Tally(day, finding.currency, finding.kind)
+        self.days.setdefault(_key(tally), tally).add(finding)
+
+
+def take(
+    services: Services, merchant: Merchant, job: Job, step: Step, look: Look = lambda row, finding: finding
+) -> None:
+    """Compares what one step has read, admits what was missed, and keeps the job; idempotent by the ledger.
+
+    Raises StoreUnavailable; then the step has to be taken again.
+    """
+    terms = Terms(
+        services.rules(merchant.account),
+        None if job.history else services.live_since[merchant.account],
+        again=job.history,
+    )
+    events = [(row, polled_event(FETCHED, row, merchant.id)) for row in step.rows]
+    read = [(row, event, facts(event, merchant.account)) for row, event in events if isinstance(event, Event)]
+    known = services.reconciliations.known(merchant.account, [event.object_key for _, event, _ in read])
+    found: list[Finding] = []
+    arrivals: list[Arrival] = []
+    for row, event, told in read:
+        said = compare(row, told, known[event.object_key], terms)
+        mine = [one for one in said if step.holds(one.listed_by, one.at)]
+        arrivals += _missed(event, told, mine, job.id)
+        found += [look(row, one) for one in mine]
+    if arrivals:
+        services.inbox.admit(arrivals, merchant.id)
+    _tally(job, step, found, len(read), len(arrivals))
+    differences = [described(one) for one in found if one.verdict is not Verdict.SAME]
+    services.reconciliations.keep(merchant.id, job.name, job.written(), differences)
+
+
+def described(finding: Finding) -> dict[str, Any]:
+    """A finding as JSON types, for the report."""
+    return {
+        "order_id": finding.order_id,
+        "kind": str(finding.kind),
+        "verdict": str(finding.verdict),
+        "shop": str(finding.shop),
+        "ledger": str(finding.relay),
+        "currency": finding.currency,
+        "at": finding.at.astimezone(UTC).isoformat() if finding.at else "",
+        "why": finding.why,
+        "transmission": finding.transmission,
+        "admitted": finding.admit,
+    }
+
+
+def _missed(event: Event, told: Sequence[Fact], findings: Sequence[Finding], salt: str) -> Iterator[Arrival]:
+    """The event with the facts that were missed, and with what else it tells of the order."""
+    wanted = {one.kind for one in findings if one.admit}
+    if wanted:
+        news = tuple(fact for fact in told if fact.kind in wanted or fact.kind not in COMPARED)
+        # The same words were perhaps taken before: a digest of this job alone, and of what is wanted of them.
+        salted = event.digest + " ".join([salt, *sorted(wanted)]).encode()
+        digest = blake2b(salted, digest_size=16).digest()
+        yield Arrival(event._replace(digest=digest), news, backfill=True)
+
+
+def _tally(job: Job, step: Step, found: Sequence[Finding], orders: int, admitted: int) -> None:
+    job.place = step.after
+    job.orders += len({one.order_id for one in found})
+    job.admitted += admitted
+    job.unreadable += step.skipped + len(step.rows) - orders
+    counts = Counter(one.verdict for one in found)
+    job.differences += counts.total() - counts[Verdict.SAME]
+    for finding in found:
+        job.count(finding)
+
+
+def _place(kept: Sequence[Any] | None) -> Place | None:
+    return Place(kept[0], datetime.fromisoformat(kept[1]), kept[2]) if kept else None
+
+
+def _key(tally: Tally) -> str:
+    return f"{tally.day} {tally.currency} {tally.kind}"
+
+
+def _cents(amount: Decimal) -> int:
+    return int(amount * 100)
