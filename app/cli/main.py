@@ -8,6 +8,7 @@ from app.cli.alerts import alerts
 from app.cli.dead import dead
 from app.cli.doctor import doctor
 from app.cli.init import init
+from app.cli.ledger import ledger
 from app.cli.look_first import look_first
 from app.cli.mapping import mapping
 from app.cli.pixel import pixel
@@ -63,6 +64,7 @@ for command in (
     quarantine,
     init,
     look_first,
+    ledger,
     shadow,
     reconcile,
 ):

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from tests.bench import machine, report
+from tests.bench.backlog import measure_backlog
 from tests.bench.drain import measure_drain
 from tests.bench.intake import Plan, measure_intake
 from tests.bench.memory import measure_memory
@@ -16,7 +17,7 @@ from tests.bench.processes import ROOT, NotServing
 from tests.bench.rate import measure_rate
 from tests.bench.systems import Shape
 
-PARTS = ("intake", "engine", "memory", "rate")
+PARTS = ("intake", "engine", "memory", "rate", "backlog")
 LONGEST_SECONDS = 40 * 60
 BUILD = ROOT / "build"
 
@@ -52,6 +53,7 @@ def _parts(work: Path, quick: bool, processes: tuple[int, ...]) -> dict[str, Cal
         "engine": lambda: measure_drain(work, 300 if quick else 2_000, _say),
         "memory": lambda: measure_memory(work, 1_000 if quick else 5_000, backlogs, run_seconds, _say),
         "rate": lambda: measure_rate(work, _say),
+        "backlog": lambda: measure_backlog(work, 5_000 if quick else 100_000, _say),
     }
 
 

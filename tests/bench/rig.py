@@ -3,13 +3,13 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from subprocess import Popen
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from tests.bench.load import Round, Target, post_all
 from tests.bench.orders import delivery, event_json, order
@@ -39,7 +39,15 @@ class Crm:
 class Rig:
     """One relay with its own everything. `account_rate` 0: a CRM without limit; `our_rate`: our budget."""
 
-    def __init__(self, children: Children, work: Path, *, account_rate: int, our_rate: int) -> None:
+    def __init__(
+        self,
+        children: Children,
+        work: Path,
+        *,
+        account_rate: int,
+        our_rate: int,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._children = children
         self._work = work
         self._workers: list[Popen[bytes]] = []
@@ -63,6 +71,7 @@ class Rig:
         self._env = relay_environment(self.redis_url, data, crm_url)
         self._env |= {"PORT": str(self._port), "ONTRAPORT_RATE_PER_MINUTE": str(our_rate)}
         self._env["WORKER_THREADS"] = str(WORKER_THREADS)
+        self._env |= environment or {}
         web = children.start(f"web-{work.name}", relay_web_command(self._port, Shape()), self._env)
         children.await_port(self._port, web)
 
@@ -71,15 +80,34 @@ class Rig:
 
         Raises RuntimeError when some still are. Repetitions change nothing.
         """
-        target = Target(self._port, "/webhooks/ultracart", USERNAME, PASSWORD)
         for _ in range(3):
-            events = (event_json(order(number, customer(number))) for number in numbers)
-            done = post_all(target, _deliveries(events), EVENTS_PER_POST, CONNECTIONS)
+            done = self._post(event_json(order(number, customer(number))) for number in numbers)
             if not done.refused:
                 break
         if done.refused:
             raise RuntimeError(f"{done.refused} deliveries were refused")
         return done
+
+    def post(self, events: Sequence[bytes]) -> None:
+        """Post these events, 20 a delivery; raises RuntimeError when some are refused."""
+        if self._post(iter(events)).refused:
+            raise RuntimeError("deliveries were refused")
+
+    def _post(self, events: Iterator[bytes]) -> Round:
+        target = Target(self._port, "/webhooks/ultracart", USERNAME, PASSWORD)
+        return post_all(target, _deliveries(events), EVENTS_PER_POST, CONNECTIONS)
+
+    def faults(self, *rules: Mapping[str, Any]) -> None:
+        """The CRM behaves like that from now on; well, without arguments."""
+        body = json.dumps(rules).encode()
+        address = f"http://127.0.0.1:{self._crm_port}/faults"
+        asked = Request(address, body, {"Content-Type": "application/json"})
+        urlopen(asked, timeout=10).close()  # noqa: S310 - our own
+
+    def sales(self) -> list[str]:
+        """The order ids of the logged sales, in the order in which they were logged."""
+        with urlopen(f"http://127.0.0.1:{self._crm_port}/ledger", timeout=60) as answer:
+            return [sale["external_order_id"] for sale in json.load(answer)["transactions"]]
 
     def start_workers(self, count: int) -> None:
         """Start so many worker processes, as the supervisor does."""

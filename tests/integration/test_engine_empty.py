@@ -1,5 +1,6 @@
 """Redis comes back empty, or without its last writes, under running processes: loudly, and nothing twice."""
 
+import json
 import os
 import subprocess
 import sys
@@ -114,3 +115,29 @@ def test_what_was_paid_before_an_empty_store_was_accepted_is_still_sold(engine: 
     key = f"live:{ACCOUNT}"
     assert again.mark != first.mark
     assert int(engine.valkey.client.get(key) or 0) <= int(engine.valkey.client.get("relay:look_first") or 0)
+
+
+def test_an_exported_ledger_makes_an_empty_store_know_what_was_sold(engine: Engine):
+    web, sold, later = engine.web(), Order(), Order()
+    engine.worker()
+    web.deliver(delivery(sold))
+    engine.delivered(sold)
+    file = str(engine.directory / "ledger.jsonl.gz")
+    exported = relay(engine.environment, "ledger", "export", file, "--json")
+    assert (exported.returncode, exported.stderr) == (0, "")
+    engine.valkey.client.flushall()
+    assert relay(engine.environment, "init", "--accept-empty").returncode == 0
+
+    imported = relay(engine.environment, "ledger", "import", file, "--json")
+    counts = json.loads(imported.stdout)
+    assert (imported.returncode, counts["contradictions"]) == (0, [])
+    assert sum(counts[fate] for fate in ("new", "merged", "known")) == json.loads(exported.stdout)["rows"]
+    wait_until(partial(accepts, web, sold), what="the receiver")
+    settle_down(engine)
+    before = engine.requests()
+    web.deliver(delivery(later))
+    wait_until(lambda: engine.count("delivered") == 1, 30, "the later one")
+    engine.holds(sold, later)
+    # Its product is known: contact, look, sale. The order that was sold costs nothing.
+    assert engine.requests() - before == 3
+    assert "look-first" in relay(engine.environment, "status").stdout
