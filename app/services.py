@@ -19,6 +19,7 @@ from app.store.catalogue import Catalogue
 from app.store.connection import connect, setting
 from app.store.dead_letters import DeadLetters
 from app.store.gates import Gates
+from app.store.holds import Holds
 from app.store.inbox import Inbox
 from app.store.ledger import Ledger
 from app.store.log import Log
@@ -84,6 +85,11 @@ class Services:
     def ledger(self) -> Ledger:
         """Announce and complete."""
         return Ledger(self.client, self.scripts, mark=self.mark)
+
+    @cached_property
+    def holds(self) -> Holds:
+        """Shared rows for commands."""
+        return Holds(self.client, self.scripts, mark=self.mark)
 
     @cached_property
     def gates(self) -> Gates:

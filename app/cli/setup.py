@@ -12,11 +12,14 @@ from app.cli.calls import CommandCall
 from app.cli.delivery import choose_merchant
 from app.cli.store import open_services
 from app.cli.supervisor.claims import LOOPBACK
+from app.delivery.custom_fields import field_row, made_just_now
 from app.errors import DeliveryFailure, FailureClass, Postponed, SettingsError
 from app.services import Services
 from app.settings import MappingRules, Merchant, Settings
+from app.store.records import milliseconds
 from app.ultracart.webhooks import Wanted, Webhook, differences, find_webhook, request_of, wanted_events
 
+AS_TEXT = "made as a text field"
 CUSTOM_FIELDS = (
     "AffiliateId",
     "Affiliate Approved",
@@ -138,11 +141,28 @@ def _fields(services: Services, merchant: Merchant, dry_run: bool) -> Iterator[S
     if not missing:
         yield Step(merchant.id, "custom fields", "unchanged", "all are there")
     for name in missing:
-        if not dry_run:
+        state, text = ("would", AS_TEXT) if dry_run else _make_field(services, merchant.account, name)
+        yield Step(merchant.id, f"custom field {name!r}", state, text)
+
+
+def _make_field(services: Services, account: str, name: str) -> tuple[str, str]:
+    """Makes a field under the workers' own lease, so that it is never made twice. Raises DeliveryFailure."""
+    client, now = services.ontraport[account], milliseconds(services.clock())
+    with services.holds.hold(field_row(account, name)) as held:
+        if held is None:
+            return "failed", "a worker is making it at this moment: run it again"
+        if name in client.contact_fields(CommandCall()):
+            return "unchanged", "a worker has made it meanwhile"
+        if "fs" in held.fields or made_just_now(held.fields, now):
+            return "failed", "a worker has begun to make it, and it is not listed yet: run it in ten minutes"
+        held.write("x:made", now)
+        try:
             client.create_contact_field(name, CommandCall())
-        yield Step(
-            merchant.id, f"custom field {name!r}", "would" if dry_run else "done", "made as a text field"
-        )
+        except DeliveryFailure as failure:
+            if failure.failure is not FailureClass.UNKNOWN:
+                held.write("x:made", 0)
+            raise
+    return "done", AS_TEXT
 
 
 def _words(failure: DeliveryFailure | Postponed) -> str:

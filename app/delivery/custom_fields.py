@@ -32,11 +32,11 @@ def _learn(attempt: Attempt, names: Sequence[str]) -> dict[str, ContactField]:
     """Asks the account for these fields, makes those that it lacks, and records all."""
     account = attempt.transmission.account
     client = attempt.services.ontraport[account]
-    rows = {name: attempt.acquire(_row(attempt, name), f"the field {name}") for name in names}
+    rows = {name: attempt.acquire(field_row(account, name), f"the field {name}") for name in names}
     found = attempt.call(client.contact_fields)
     now = milliseconds(attempt.services.clock())
     unlisted = [name for name in names if name not in found or "fs" in rows[name]]
-    lacking = [name for name in unlisted if now - int(rows[name].get("x:made") or 0) > LISTED_WITHIN_MS]
+    lacking = [name for name in unlisted if not made_just_now(rows[name], now)]
     for name in lacking:
         _make(attempt, name, rows[name], now)
     if lacking:
@@ -53,7 +53,8 @@ def _learn(attempt: Attempt, names: Sequence[str]) -> dict[str, ContactField]:
 
 def _make(attempt: Attempt, name: str, fields: Mapping[str, str], now: int) -> None:
     """Makes one field, once: an announcement of an earlier attempt is looked up before."""
-    client, row = attempt.services.ontraport[attempt.transmission.account], _row(attempt, name)
+    account = attempt.transmission.account
+    client, row = attempt.services.ontraport[account], field_row(account, name)
 
     def look(_: str) -> str | None:
         return name if name in attempt.call(client.contact_fields) else None
@@ -64,5 +65,11 @@ def _make(attempt: Attempt, name: str, fields: Mapping[str, str], now: int) -> N
     )  # fmt: skip
 
 
-def _row(attempt: Attempt, name: str) -> str:
-    return Ledger.row(attempt.transmission.account, f"custom_field:{name}")
+def field_row(account: str, name: str) -> str:
+    """The row that whoever makes a field writes alone, and notes in `x:made` when that was (ms)."""
+    return Ledger.row(account, f"custom_field:{name}")
+
+
+def made_just_now(fields: Mapping[str, str], now_ms: int) -> bool:
+    """Whether a field was made so recently that the account may not list it yet."""
+    return now_ms - int(fields.get("x:made") or 0) <= LISTED_WITHIN_MS

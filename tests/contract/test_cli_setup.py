@@ -8,7 +8,9 @@ from click.testing import CliRunner
 from app.cli.calls import CommandCall
 from app.cli.main import main
 from app.cli.setup import field_names
+from app.services import utc_now
 from app.settings import MappingRules
+from app.store.records import milliseconds
 from tests.contract.shops import ShopAt
 
 pytestmark = pytest.mark.server
@@ -88,6 +90,46 @@ def test_fields_of_the_merchants_own_rules_are_made(relay, tmp_path, monkeypatch
     config.write_text('[merchants.DEMO.order_statuses.shipped]\nfield = "Shipping state"\n')
     monkeypatch.setenv("RELAY_CONFIG", str(config))
     assert ("custom field 'Shipping state'", "done") in steps(relay)
+
+
+ROW = f"l:{ACCOUNT}:custom_field:AffiliateId"
+STEP = "custom field 'AffiliateId'"
+
+
+def made(services):
+    return list(services.ontraport[ACCOUNT].contact_fields(CommandCall())).count("AffiliateId")
+
+
+def test_a_field_that_a_worker_is_making_is_left_to_it(relay, services):
+    with services.holds.hold(ROW) as held:
+        assert held is not None
+        assert (STEP, "failed") in steps(relay, code=1)
+        assert made(services) == 0
+    assert (STEP, "done") in steps(relay)
+
+
+@pytest.mark.parametrize("row", [{"fs": "create_field"}, {"x:made": milliseconds(utc_now())}])
+def test_a_field_that_may_have_been_made_is_not_made_again(relay, services, row):
+    services.client.hset(ROW, mapping=row)
+    assert (STEP, "failed") in steps(relay, code=1)
+    assert made(services) == 0
+
+
+def test_a_field_of_unknown_outcome_counts_as_made_until_it_is_listed(relay, services, sandbox):
+    refusal = {"kind": "reset", "commit": True}
+    sandbox.faults({"match": {"path": "/objects/fieldeditor"}, "times": 1, "do": refusal})
+    relay(code=1)
+    assert services.ledger.read(ROW)["x:made"] != "0"
+    assert STEP not in [what for what, _ in steps(relay)]
+    assert made(services) == 1
+
+
+def test_a_refused_field_may_be_made_by_whoever_comes_next(relay, services, sandbox):
+    refusal = {"kind": "answer", "status": 403, "body": "No permission"}
+    sandbox.faults({"match": {"path": "/objects/fieldeditor"}, "times": 1, "do": refusal})
+    relay(code=1)
+    assert services.ledger.read(ROW)["x:made"] == "0"
+    assert (STEP, "done") in steps(relay)
 
 
 def test_the_password_is_not_printed(relay, monkeypatch):

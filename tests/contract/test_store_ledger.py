@@ -2,9 +2,10 @@
 
 import pytest
 
+from app.store.holds import HOLD_MS, Holds
 from app.store.ledger import Go, Ledger
 from app.store.transmissions import Ending
-from tests.stores import ACCOUNT, Kinds, Store, fact
+from tests.stores import ACCOUNT, MARK, Kinds, Store, fact
 
 pytestmark = pytest.mark.server
 
@@ -120,6 +121,25 @@ class TestOneWriter:
         store.pass_time(tid)
         again = store.claim(tid)
         assert store.ledger.acquire(tid, again.token, CONTACT) is not None
+
+    def test_a_command_and_a_worker_wait_for_each_other(self, store: Store):
+        holds = Holds(store.client, store.scripts, mark=MARK)
+        first = store.claim(store.sale())
+        with holds.hold(CONTACT) as held, holds.hold(CONTACT) as second:
+            assert held is not None
+            assert second is None
+            held.write("x:made", 5)
+            assert store.ledger.acquire(first.id, first.token, CONTACT) is None
+        fields = store.ledger.acquire(first.id, first.token, CONTACT)
+        assert fields is not None
+        assert fields["x:made"] == "5"
+        with holds.hold(CONTACT) as held:
+            assert held is None
+
+    def test_a_command_that_died_holds_nothing_for_ever(self, store: Store):
+        with Holds(store.client, store.scripts, mark=MARK).hold(CONTACT):
+            (key,) = store.client.scan_iter("t:command-*")
+            assert 0 < store.client.pttl(key) <= HOLD_MS
 
     def test_other_rows_are_free(self, store: Store):
         first, second = store.claim(store.sale("order:1")), store.claim(store.sale("order:2"))

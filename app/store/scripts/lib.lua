@@ -173,6 +173,13 @@ local function owns(tid, token)
   return t[1] == 'running' and t[2] == token
 end
 
+-- Whether the `holder` of a shared row is somebody else. Not by the time of its lease: until the dispatcher has
+-- ended that, its owner may still announce.
+local function held_by_another(holder, mine)
+  if not holder or holder == mine then return false end
+  return owns(string.match(holder, '^(%S+) (%S+)$'))
+end
+
 local function extend_lease(tid, now, milliseconds)
   redis.call('HSET', 't:' .. tid, 'le', text(now + milliseconds))
   redis.call('ZADD', 'due', now + milliseconds, tid)
