@@ -20,6 +20,7 @@ NEEDED = ("payment", "summary", "items")
 # Threads that wait for the shop do nothing else; what is only in doubt does not wait for its next hour.
 PATIENCE_SECONDS = 2.0
 SOON_SECONDS = 5.0
+TRIES = 3
 
 BY_ARRIVAL = "no date tells which snapshot is the newest, so the order of arrival decided"
 BY_SHOP = "no date told which snapshot is the newest, so the shop was asked"
@@ -93,9 +94,13 @@ def _remember(attempt: Attempt, now: Payload, told: Payload, content: str) -> Pa
 
 
 def _ask_now(attempt: Attempt, fetch: Fetch) -> Payload | None:
-    """One request to the shop, if it can be made soon."""
+    """One request to the shop, if it can be made soon; a shop that is out of order is tried three times."""
     try:
         return _ask(attempt, fetch, PATIENCE_SECONDS)
+    except DeliveryFailure:
+        if attempt.transmission.attempt < TRIES:
+            raise
+        return None
     except Postponed as postponed:
         if postponed.seconds <= SOON_SECONDS:
             raise

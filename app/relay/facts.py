@@ -56,8 +56,10 @@ def told_at(order: Mapping[str, Any]) -> int:
     """
     auto_order = order.get("auto_order")
     if isinstance(auto_order, dict) and auto_order.get("original_order_id") != order.get("order_id"):
-        firsts = [item.get("first_order_dts") for item in raw.elements(auto_order, "items")]
-        return raw.latest(firsts) or raw.latest([order.get("creation_dts")])
+        told = [raw.latest([item.get("first_order_dts")]) for item in raw.elements(auto_order, "items")]
+        # Items that were added later have later ones, or none yet.
+        first = min((stamp for stamp in told if stamp), default=0)
+        return first or raw.latest([order.get("creation_dts")])
     return raw.latest([order.get("creation_dts")])
 
 

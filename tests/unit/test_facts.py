@@ -168,8 +168,8 @@ def test_money(total, amount, currency):
 LATER = "2026-04-02T09:15:21-04:00"
 
 
-def an_auto_order(original, first=None):
-    return {"original_order_id": original, "items": [{"first_order_dts": first}, {"first_order_dts": None}]}
+def an_auto_order(original, *firsts):
+    return {"original_order_id": original, "items": [{"first_order_dts": first} for first in (*firsts, None)]}
 
 
 @pytest.mark.parametrize(
@@ -182,6 +182,7 @@ def an_auto_order(original, first=None):
         ({"creation_dts": DATE, "current_stage_histories": [{"transition_dts": LATER}]}, DATE_MS),
         ({"creation_dts": DATE, "auto_order": an_auto_order("DEMO-1", LATER)}, DATE_MS),
         ({"creation_dts": LATER, "auto_order": an_auto_order("DEMO-0", DATE)}, DATE_MS),
+        ({"creation_dts": LATER, "auto_order": an_auto_order("DEMO-0", LATER, DATE)}, DATE_MS),
         ({"creation_dts": DATE, "auto_order": an_auto_order("DEMO-0")}, DATE_MS),
     ],
 )
