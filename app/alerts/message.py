@@ -49,8 +49,10 @@ def _entry(one: News) -> dict[str, Any]:
 
 
 def _line(one: News) -> str:
-    word = "resolved" if one.resolved else one.alert.severity.upper()
-    return mask_text(f"{word} {one.alert.name}: {one.alert.what}")
+    name, what = one.alert.name, one.alert.what
+    if one.resolved:
+        return mask_text(f"resolved {name}, which was: {what}")
+    return mask_text(f"{one.alert.severity.upper()} {name}: {what}")
 
 
 def _paragraph(one: News, now: datetime) -> str:
@@ -63,5 +65,6 @@ def _paragraph(one: News, now: datetime) -> str:
     if alert.subjects:
         more = f" and {alert.size - len(alert.subjects)} more" if alert.size > len(alert.subjects) else ""
         lines.append(f"About: {mask_text(', '.join(alert.subjects))}{more}")
-    lines.append(f"Do: {TO_DO.get(alert.name, '')}")
+    if alert.name in TO_DO:
+        lines.append(f"Do: {TO_DO[alert.name]}")
     return "\n".join(lines)

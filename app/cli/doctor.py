@@ -9,7 +9,7 @@ import click
 
 from app.cli.checkup.check import Check, Verdict, wrong
 from app.cli.checkup.ontraport import Latency, check_ontraport
-from app.cli.checkup.relay import check_address, check_settings, check_workers
+from app.cli.checkup.relay import check_address, check_alerts, check_settings, check_workers
 from app.cli.checkup.store import check_store
 from app.cli.checkup.ultracart import check_ultracart
 from app.cli.store import local_settings
@@ -45,6 +45,7 @@ def examine() -> Iterator[Check]:
         return
     yield from check_settings(settings)
     yield check_address(settings)
+    yield from check_alerts(settings)
     yield from _with_store(settings)
 
 

@@ -12,6 +12,7 @@ from app.alerts.book import Book, Unsent
 from app.alerts.judge import Group, Told
 from app.alerts.readings import Past, Probe, Sample
 from app.store.connection import store_errors
+from app.store.instance import born
 from app.store.records import milliseconds, text
 from app.store.scripting import Scripts
 
@@ -73,10 +74,12 @@ class AlertStore:
         return Probe(tried, _moment(raw["completed_at"]), raw["problem"])
 
     def past(self, now: datetime) -> Past:
-        """The samples that the numbers of now are compared with."""
+        """The samples that the numbers of now are compared with; a store of today began with nothing."""
+        with store_errors():
+            since = born(self._client)
         return Past(
             hour=self._first(now - HOUR, HOUR),
-            day=self._first(now - DAY, DAY),
+            day=Sample(since, 0, 0) if since > now - DAY else self._first(now - DAY, DAY),
             week=self._first(now - 7 * DAY, HOUR),
             week_and_day=self._first(now - 8 * DAY, HOUR),
         )

@@ -12,6 +12,7 @@ from app.alerts.book import MOST_UNSENT
 from app.errors import InstanceMismatch
 from app.services import Services, build_services
 from app.settings import Settings, load_settings
+from app.store.instance import born
 from app.store.transmissions import Ending, Settlement
 from tests.integration.engine import ACCOUNT, arrivals
 from tests.integration.orders import Order, delivery
@@ -226,6 +227,21 @@ def test_samples_are_taken_every_ten_minutes_and_go_after_eight_days(here: Servi
     assert past.week is None
     look(here, clock, 9 * 86400)
     assert here.client.zcard("alerts:samples") == 1
+
+
+def test_a_store_of_today_began_with_nothing(here: Services, clock: Clock):
+    """The day's facts are all that there are, whenever the first sample was taken."""
+    clock.now = born(here.client)
+    bury(here)
+    clock.move(3600)
+    day = here.alerts.past(clock()).day
+    assert day is not None
+    assert (day.facts, day.at) == ({}, clock() - timedelta(hours=1))
+    look(here, clock)
+    clock.move(86400)
+    day = here.alerts.past(clock()).day
+    assert day is not None
+    assert day.facts == {ACCOUNT: 1}
 
 
 def test_the_survey_sees_what_waits_wherever_it_is(here: Services, clock: Clock):

@@ -228,7 +228,7 @@ def test_a_message_says_what_to_which_orders_how_much_and_what_to_do():
     assert sent["text"].split("\n\n") == [
         "PAGE money_dead: a sale\nMoney: 150.00 USD\nAbout: order:DEMO-1, order:DEMO-2 and 1 more\n"
         f"Do: {TO_DO['money_dead']}",
-        "resolved memory: a sale\nIt lasted 12 min, since 2026-03-01 11:48 UTC.",
+        "resolved memory, which was: a sale\nIt lasted 12 min, since 2026-03-01 11:48 UTC.",
     ]
     assert sent["subject"] == "relay PAGE money_dead: a sale (and 1 more)"
     opened, ended = sent["alerts"]

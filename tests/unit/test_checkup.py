@@ -5,7 +5,7 @@ import responses
 from requests.exceptions import ConnectionError as Refused
 from requests.exceptions import SSLError
 
-from app.cli.checkup.relay import check_address, check_settings, check_workers
+from app.cli.checkup.relay import check_address, check_alerts, check_settings, check_workers
 from app.settings import load_settings
 
 REAL = {
@@ -42,6 +42,13 @@ def test_the_public_address(tmp_path, answer, verdict, words):
 def test_no_public_address(tmp_path):
     assert check_address(settings(tmp_path, RELAY_PUBLIC_URL="")).verdict == "warn"
     assert check_address(load_settings({}, tmp_path / ".env")).verdict == "ok"
+
+
+def test_whether_anybody_is_told(tmp_path):
+    told = {"ALERT_SLACK_URL": "https://example.com/x", "DEADMAN_URL": "https://example.com/y"}
+    assert [one.verdict for one in check_alerts(settings(tmp_path))] == ["warn", "warn"]
+    assert [one.verdict for one in check_alerts(settings(tmp_path, **told))] == ["ok", "ok"]
+    assert list(check_alerts(load_settings({}, tmp_path / ".env"))) == []
 
 
 @pytest.mark.parametrize(("latency", "verdict"), [(0.0, "ok"), (2.0, "ok"), (4.0, "warn")])

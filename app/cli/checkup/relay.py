@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import requests
 
+from app.channels.choice import channels_of
 from app.cli.checkup.check import Check, ok, warn, wrong
 from app.settings import Merchant, Settings
 
@@ -21,6 +22,21 @@ def check_settings(settings: Settings) -> Iterator[Check]:
         yield ok("settings", f"merchants: {', '.join(settings.merchants)}")
     for merchant in settings.merchants.values():
         yield from _pixel(merchant)
+
+
+def check_alerts(settings: Settings) -> Iterator[Check]:
+    """Whether anybody is told of what goes wrong, and anybody outside of silence."""
+    channels = ", ".join(channels_of(settings))
+    if channels:
+        yield ok("alerts", f"told by {channels}; `relay alerts test` tries it")
+    elif not settings.sandbox:
+        advice = "Set ALERT_WEBHOOK_URL, ALERT_SLACK_URL, or SMTP_URL with ALERT_EMAIL_TO"
+        yield warn("alerts", "nobody is told when a sale is given up", advice)
+    if settings.deadman_url:
+        yield ok("dead man's switch", "pinged after each end-to-end probe")
+    elif not settings.sandbox:
+        advice = "Set DEADMAN_URL to a check at healthchecks.io or the like"
+        yield warn("dead man's switch", "nobody outside notices when the relay is silent", advice)
 
 
 def check_workers(settings: Settings, latency_seconds: float) -> Check:
