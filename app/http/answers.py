@@ -14,6 +14,7 @@ from typing import Any
 
 _LARGEST_HEADER = 1_000_000
 _LONGEST_NUMBER = 40
+_HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
 _PERSONAL = re.compile(r"[^\s\"'<>:;,()]+@[^\s\"'<>:;,()]+|\+?\d[\d -]{7,}\d")
 
 
@@ -54,9 +55,21 @@ class Answer:
 def read_json(body: bytes) -> Any:
     """The JSON value of a body, fractions as Decimal, absurd numbers and NaN as null; None if it is none."""
     try:
-        return json.loads(body, parse_float=_fraction, parse_int=_whole, parse_constant=lambda name: None)
+        value = json.loads(body, parse_float=_fraction, parse_int=_whole, parse_constant=lambda name: None)
+        return _with_whole_characters(value) if _HALF_CHARACTER.search(body) else value
     except (ValueError, RecursionError):
         return None
+
+
+def _with_whole_characters(value: Any) -> Any:
+    """Half of an emoji, as a cut text may end in, has no UTF-8: it becomes "?"."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_with_whole_characters(one) for one in value]
+    if isinstance(value, dict):
+        return {_with_whole_characters(key): _with_whole_characters(one) for key, one in value.items()}
+    return value
 
 
 def without_personal_data(text: str) -> str:

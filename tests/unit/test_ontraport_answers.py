@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
 from app.errors import FailureClass
-from app.http.answers import Answer, Call, as_decimal, as_text, without_personal_data
+from app.http.answers import Answer, Call, as_decimal, as_text, read_json, without_personal_data
 from app.ontraport.answers import (
     as_time,
     read_envelope,
@@ -178,3 +178,8 @@ def test_personal_data_is_left_out_and_short_numbers_stay():
         == "Invalid Product ID 41 for <…>"
     )
     assert without_personal_data("call 512-555-0100") == "call …"
+
+
+def test_half_a_character_is_a_question_mark_and_everything_else_stands():
+    body = rb'[{"d\ud83d": "cut \uD83D", "whole": "\ud83e\uddb4", "price": 1.10}, "\u00fc"]'
+    assert read_json(body) == [{"d?": "cut ?", "whole": "\U0001f9b4", "price": Decimal("1.10")}, "\u00fc"]
