@@ -7,7 +7,7 @@ from typing import Any
 from app.errors import DeliveryFailure
 from app.services import Services
 from app.store.catalogue import CatalogueItem
-from app.store.records import milliseconds
+from app.store.records import milliseconds, moment
 from app.ultracart.items import load_item
 
 ITEMS = "items"
@@ -16,7 +16,7 @@ ITEMS = "items"
 def item_id_of(row: Mapping[str, Any]) -> str:
     """The id that orders name; '' where there is none."""
     found = row.get("merchant_item_id")
-    return str(found).strip() if found is not None else ""
+    return str(found).strip() if type(found) in (str, int) else ""
 
 
 def catalogue_item(row: Mapping[str, Any], noted_ms: int) -> CatalogueItem | None:
@@ -32,6 +32,8 @@ def catalogue_item(row: Mapping[str, Any], noted_ms: int) -> CatalogueItem | Non
     except DeliveryFailure:
         return CatalogueItem(item_id, noted_ms=noted_ms)
     pricing = item.pricing
+    # A date in the future would be newer than every change that follows.
+    changed_at = min(item.last_modified_dts, moment(noted_ms)) if item.last_modified_dts else None
     return CatalogueItem(
         id=item_id,
         oid=item.merchant_item_oid or "",
@@ -39,7 +41,7 @@ def catalogue_item(row: Mapping[str, Any], noted_ms: int) -> CatalogueItem | Non
         price=f"{pricing.cost:f}" if pricing and pricing.cost is not None else "",
         currency=(pricing.currency_code if pricing else None) or "",
         active=not item.inactive,
-        changed_at=item.last_modified_dts.isoformat() if item.last_modified_dts else "",
+        changed_at=changed_at.isoformat() if changed_at else "",
         noted_ms=noted_ms,
     )
 

@@ -1,6 +1,7 @@
 """A sale: products, contact, referrer, one logged transaction, tags."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from app.delivery.attempt import Attempt
@@ -16,6 +17,9 @@ from app.events import Delivered, Outcome, Skipped
 from app.ontraport.pixel import had_receipt
 from app.relay.sales import SalePlan, plan_sale
 from app.ultracart.schemas import load_order
+
+# Clocks and zones may differ by less.
+ONE_DAY = timedelta(days=1)
 
 
 def deliver(attempt: Attempt) -> Outcome:
@@ -50,6 +54,13 @@ def _sold_by_pixel(attempt: Attempt, order: Mapping[str, Any]) -> bool:
 
 
 def _sell(attempt: Attempt, plan: SalePlan) -> tuple[str, str]:
+    if plan.paid_at > attempt.services.clock() + ONE_DAY:
+        raise DeliveryFailure(
+            FailureClass.MAPPING,
+            f"Order {plan.order_id} says that it was paid on {plan.paid_at:%Y-%m-%d}, a day that is to come.",
+            hint="Correct the order in UltraCart: its next event repairs this.",
+            field="payment_dts",
+        )
     # Products first: while another transmission makes one, nothing of the budget is spent on this one.
     products = product_ids(attempt, plan.lines)
     partner, buyer = partner_of(attempt, plan.affiliate_id), plan.contact

@@ -153,7 +153,8 @@ def _write_last_refund(
     attempt: Attempt, plan: RefundPlan, sale: LoggedSale, amount: Decimal, shown: dict[str, str]
 ) -> None:
     """The three fields, unless they tell of a later refund already."""
-    happened_ms = milliseconds(plan.happened_at)
+    # A date in the future would hide every later refund.
+    happened_ms = min(milliseconds(plan.happened_at), milliseconds(attempt.services.clock()))
     if happened_ms < int(shown.get("at") or 0):
         return
     values = custom_values(

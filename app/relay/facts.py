@@ -85,8 +85,8 @@ def _order(event: Event, account: str) -> tuple[Fact, ...]:
         content = contents.order_status_content(event.name, order)
         found.append(_state(Kind.ORDER_STATUS, account, subject, fresh, content))
     auto_order = order.get("auto_order")
-    if isinstance(auto_order, dict) and raw.key(auto_order.get("auto_order_oid")):
-        found.append(_auto_order_status(event.name, auto_order, account))
+    if isinstance(auto_order, dict) and (oid := raw.key(auto_order.get("auto_order_oid"))):
+        found.append(_auto_order_status(event.name, auto_order, account, oid))
     return tuple(found)
 
 
@@ -151,35 +151,41 @@ def _currency(order: Mapping[str, Any]) -> str:
     return code if isinstance(code, str) else ""
 
 
+def _name(event: Event, told: Any) -> str:
+    """What the object is called; what has no id is told from other such objects by its content."""
+    return raw.key(told) or f"?{event.digest.hex()[:16]}"
+
+
 def _state(kind: Kind, account: str, subject: str, version: int, content: str) -> Fact:
     return Fact(kind, account, subject, version, Decimal(0), "", Rule.STATE, content)
 
 
-def _auto_order_status(event_name: str, auto_order: Mapping[str, Any], account: str) -> Fact:
+def _auto_order_status(event_name: str, auto_order: Mapping[str, Any], account: str, oid: str) -> Fact:
     version, content = auto_order_freshness(auto_order), auto_order_content(event_name, auto_order)
-    subject = f"auto_order:{raw.key(auto_order.get('auto_order_oid'))}"
-    return _state(Kind.AUTO_ORDER_STATUS, account, subject, version, content)
+    return _state(Kind.AUTO_ORDER_STATUS, account, f"auto_order:{oid}", version, content)
 
 
 def _auto_order(event: Event, account: str) -> tuple[Fact, ...]:
-    return (_auto_order_status(event.name, event.payload, account),)
+    oid = _name(event, event.payload.get("auto_order_oid"))
+    return (_auto_order_status(event.name, event.payload, account, oid),)
 
 
 def _customer(event: Event, account: str) -> tuple[Fact, ...]:
-    subject, content = f"customer:{event.object_key}", contents.customer_content(event.payload)
+    subject, content = f"customer:{_name(event, event.object_key)}", contents.customer_content(event.payload)
     version = contents.customer_freshness(event.payload)
     return (_state(Kind.CUSTOMER, account, subject, version, content),)
 
 
 def _item(event: Event, account: str) -> tuple[Fact, ...]:
-    subject = f"item:{raw.key(event.payload.get('merchant_item_id'))}"
+    subject = f"item:{_name(event, event.payload.get('merchant_item_id'))}"
     content = contents.item_content(event.name, event.payload)
     return (_state(Kind.ITEM, account, subject, contents.item_freshness(event.payload), content),)
 
 
 def _affiliate(event: Event, account: str) -> tuple[Fact, ...]:
     """Affiliates have no stamp of their change: they count in the order in which they arrive."""
-    subject, content = f"affiliate:{event.object_key}", contents.affiliate_content(event.payload)
+    subject = f"affiliate:{_name(event, event.object_key)}"
+    content = contents.affiliate_content(event.payload)
     return (_state(Kind.AFFILIATE_SIGNUP, account, subject, 0, content),)
 
 
@@ -187,7 +193,7 @@ def _chargeback(event: Event, account: str) -> tuple[Fact, ...]:
     """A disputed payment takes back all of its order."""
     payload, order = event.payload, event.payload.get("order")
     order = order if isinstance(order, dict) else {}
-    subject = f"order:{raw.key(payload.get('order_id')) or raw.key(order.get('order_id'))}"
+    subject = f"order:{_name(event, raw.key(payload.get('order_id')) or order.get('order_id'))}"
     total = raw.money_cents(order.get("summary"), "total") or UNTOLD
     version = max(freshness(order), raw.latest([payload.get("chargeback_dts")]))
     return (_refund(account, subject, version, total, _currency(order)),)

@@ -15,6 +15,8 @@ from app.ultracart.dates import read_milliseconds
 
 MOST = 10**12
 MAX_KEY = 64
+# A date of the year 2100 or later is none: nothing that is told afterwards would ever be newer.
+FARTHEST = 4_102_444_800_000
 
 
 def whole_cents(value: Any) -> int | None:
@@ -48,7 +50,8 @@ def latest(stamps: Iterable[Any]) -> int:
 @lru_cache(maxsize=4096)
 def _milliseconds(stamp: str) -> int:
     try:
-        return max(0, read_milliseconds(stamp))
+        found = read_milliseconds(stamp)
+        return found if 0 < found < FARTHEST else 0
     except ValueError:
         return 0
 

@@ -106,6 +106,8 @@ def _chargeback(payload: Mapping[str, Any]) -> _Snapshot:
             field="order",
         )
     order = replace(dispute.order, order_id=dispute.order_id or dispute.order.order_id)
+    if not order.order_id:
+        raise unclear(order, "was charged back, but has no id (order_id)", field="order_id")
     return _Snapshot(
         payload["order"], order, Cause.CHARGED_BACK, True, dispute.chargeback_dts, dispute.reason_code or ""
     )

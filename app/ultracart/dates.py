@@ -8,15 +8,19 @@ from zoneinfo import ZoneInfo
 
 # What a stamp without an offset would mean: the shop's clock.
 _SHOP_TIME = ZoneInfo("America/New_York")
+_FIRST, _LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 def read_stamp(text: str) -> datetime:
-    """An aware UTC time; ValueError when the text is no time stamp."""
+    """An aware UTC time; ValueError when the text is no time stamp.
+
+    What the offset carries beyond the first or the last year ("for ever") is the first or last moment.
+    """
+    stamp = datetime.fromisoformat(text.strip())
     try:
-        stamp = datetime.fromisoformat(text.strip())
         return (stamp if stamp.tzinfo else stamp.replace(tzinfo=_SHOP_TIME)).astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError(f"not a time stamp: {text!r}") from error
+    except OverflowError:
+        return _FIRST if stamp.year == 1 else _LAST
 
 
 def read_milliseconds(text: str) -> int:

@@ -201,3 +201,10 @@ def test_a_customer_without_an_address_is_skipped_with_the_reason(relay: Relay):
         "skipped",
         "the customer has no e-mail address, so there is no contact for it",
     )
+
+
+def test_a_date_of_another_age_holds_back_no_later_change(relay: Relay):
+    oid, email = new_oid(), address()
+    relay.settle(customer(oid, email, "9999-12-31T23:59:59-05:00", city="Reno"))
+    relay.settle(customer(oid, email, on(5), city="Waco"))
+    assert relay.contact(email)["fields"]["city"] == "Waco"

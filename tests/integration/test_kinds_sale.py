@@ -1,5 +1,7 @@
 """What happens to an order after its sale was logged: edits, refunds of edited orders, a person's word."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from app.store.letters import DeadLetter
@@ -119,3 +121,10 @@ def test_an_edit_that_was_taken_back_is_not_told_when_it_comes_late(relay: Relay
     relay.settle(edited(one, 55, at="2026-03-07T10:00:00-05:00"))
     assert relay.last("sale", f"order:{one.id}")["st"] == "delivered"
     assert relay.contact(one.address)["notes"] == []
+
+
+def test_an_order_that_was_paid_on_a_day_to_come_is_for_a_person(relay: Relay):
+    one = Order(paid_at=datetime(2099, 1, 1, tzinfo=UTC))
+    relay.settle(paid(one))
+    assert "paid on 2099-01-01, a day that is to come" in letter_of(relay, one).reason
+    assert relay.sales(one) == []
