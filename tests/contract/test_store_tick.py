@@ -76,6 +76,19 @@ def test_money_goes_first_and_the_rest_keeps_a_tenth(store: Store):
     assert len(store.handed(Kinds.ORDER_STATUS)) == 2
 
 
+def test_money_goes_first_though_workers_take_from_all_queues_in_turn(store: Store):
+    store.tick(slots=5)
+    fill(store, 120, Kinds.SALE)
+    fill(store, 60, Kinds.ORDER_STATUS)
+    done = {Kinds.SALE: 0, Kinds.ORDER_STATUS: 0}
+    while done[Kinds.SALE] < 90:
+        for kind in done:
+            for tid in store.handed(kind)[:1]:
+                store.deliver(tid)
+                done[kind] += 1
+    assert 8 <= done[Kinds.ORDER_STATUS] <= 12
+
+
 def test_without_a_backlog_of_money_the_rest_has_its_whole_window(store: Store):
     store.tick(slots=5)
     fill(store, 3, Kinds.SALE)

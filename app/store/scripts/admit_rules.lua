@@ -21,7 +21,7 @@ local function create(fact, tid, eid)
   -- What is open may be needed for ever; settle gives the row its end.
   if row.exists then redis.call('PERSIST', fact.row) end
   if row.fields[fact.o] then redis.call('HDEL', fact.row, fact.o) end
-  redis.call('HSET', 't:' .. tid, 'k', fact.kind, 'a', fact.account, 's', fact.subject, 'e', eid,
+  redis.call('HSET', 't:' .. tid, 'k', fact.kind, 'a', fact.account, 's', fact.subject, 'e', eid, 'z', RECORD,
     'st', state, 'v', fact.version, 'c', now_text, 'm', fact.cents, 'cu', fact.currency,
     unpack(fact.person ~= '' and {'p', fact.person} or {}))
   if fact.backfill then redis.call('HSET', 't:' .. tid, 'o', 'backfill') end
@@ -55,6 +55,7 @@ local function replace(fact, tid, eid, whatever_its_age)
   local state = t[1]
   if not state or state == 'delivered' or state == 'discarded' or state == 'done by hand' then return false end
   if tonumber(fact.version) < tonumber(t[7] or t[2]) and not whatever_its_age then return false end
+  needs_this_version(tid)
   if fact.rule == 'once' then note_tie(fact, tid, t[7] or t[2], t[5], t[8]) end
   if state == 'running' then
     release_event(t[4], 0)

@@ -23,7 +23,10 @@ if interval > 0 and not reserved then
     return {'wait', wait}
   end
 end
-if step ~= '' then redis.call('HSET', row, 'fs', step, 'fa', text(now), 'ft', tid, 'fl', '0') end
+if step ~= '' then
+  needs_this_version(tid)
+  redis.call('HSET', row, 'fs', step, 'fa', text(now), 'ft', tid, 'fl', '0')
+end
 extend_lease(tid, now, call)
 redis.call('HINCRBY', 'n:requests', account, 1)
 return {'go', text(now)}

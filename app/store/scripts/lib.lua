@@ -92,26 +92,53 @@ end
 -- requests are booked for seconds ahead, what has begun is finished before anything new is begun.
 local BOOKED_AHEAD = 8000
 
+-- While money waits, one of ten that are handed out is of the rest: what waits longest. A small window of them
+-- alone would not do, since workers take from all queues in turn.
+local MONEY_A_TURN = 9
+
+local function share_out(account, kinds, money_given, window, now)
+  local floor = math.max(1, math.floor(window / 10))
+  local key, full = 'rest:' .. account, MONEY_A_TURN * floor
+  local credit = math.min(tonumber(redis.call('GET', key) or full) + money_given, full)
+  while credit >= MONEY_A_TURN do
+    local oldest, since
+    for _, kind in ipairs(kinds) do
+      local first = redis.call('ZRANGE', 'ready:' .. account .. ':' .. kind, 0, 0, 'WITHSCORES')
+      local out = redis.call('ZCARD', 'handed:' .. account .. ':' .. kind)
+      local waits_since = tonumber(first[2] or BEHIND)
+      if out < floor and waits_since < (since or BEHIND) then oldest, since = kind, waits_since end
+    end
+    if not oldest then break end
+    hand(account, oldest, 1, now)
+    credit = credit - MONEY_A_TURN
+  end
+  redis.call('SET', key, credit, 'EX', 3600)
+end
+
 local function refill(account, now)
   local gate = redis.call('HGET', 'g:' .. account, 'state')
   if gate and gate ~= 'open' or is_settling(now) then return end
   if tonumber(redis.call('GET', 'b:' .. account) or '0') - now > BOOKED_AHEAD then return end
   local window = tonumber(redis.call('GET', 'relay:window') or '32')
-  local money_waits, live_waits, behind = false, false, false
+  local money_waits, live_waits, behind, given, rest = false, false, false, 0, {}
   for _, kind in ipairs(KINDS) do
     local ready, handed = 'ready:' .. account .. ':' .. kind, 'handed:' .. account .. ':' .. kind
     local waiting = redis.call('ZCARD', ready)
     if waiting > 0 then
       local live = redis.call('ZCOUNT', ready, '-inf', '(' .. text(BEHIND))
       behind = behind or live < waiting
-      local limit = window
-      if money_waits and not MONEY[kind] then limit = math.max(1, math.floor(window / 10)) end
-      local room = limit - redis.call('ZCARD', handed)
-      if room > 0 and live > 0 then hand(account, kind, math.min(room, live), now) end
+      local room = window - redis.call('ZCARD', handed)
+      if money_waits and not MONEY[kind] then
+        if live > 0 then rest[#rest + 1] = kind end
+      elseif room > 0 and live > 0 then
+        hand(account, kind, math.min(room, live), now)
+        given = given + math.min(room, live)
+      end
       if MONEY[kind] and live > room then money_waits = true end
       live_waits = live_waits or live > room
     end
   end
+  if #rest > 0 then share_out(account, rest, given, window, now) end
   if behind and not live_waits then refill_behind(account, window, now) end
 end
 
@@ -165,6 +192,11 @@ local function take_newer(tid)
   redis.call('HSET', 't:' .. tid, 'e', t[2], 'v', t[3])
   redis.call('HDEL', 't:' .. tid, 'ne', 'nv')
   return true
+end
+
+-- From now on only this version of the relay and newer ones can read what belongs to it (RECORD_VERSION).
+local function needs_this_version(tid)
+  if tonumber(redis.call('HGET', 't:' .. tid, 'z') or '1') < RECORD then redis.call('HSET', 't:' .. tid, 'z', RECORD) end
 end
 
 -- Only the holder of the fencing token may write for a running transmission.
