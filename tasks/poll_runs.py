@@ -7,23 +7,28 @@ the broker's visibility timeout, its message would be given out a second time.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cached_property
 from hashlib import blake2b
 from typing import Any, TypeVar
 
 import structlog
 
 from app.errors import DeliveryFailure, FailureClass, LeaseLost, Postponed
-from app.events import Arrival, Event, Unreadable
+from app.events import Arrival, Event, Kind, Unreadable
 from app.relay.facts import facts
 from app.services import Services
 from app.settings import Merchant
+from app.store.letters import Wanted
 from app.store.polling import Turn
 from app.store.ultracart_budget import BACKGROUND
 from app.ultracart.client import Permit, UltracartClient
 from app.ultracart.polled import polled_event
 
 RUN_SECONDS = 45.0
+POLLED = frozenset({Kind.ITEM, Kind.AFFILIATE_SIGNUP})
+# Each costs a request or two, whatever it dies of.
+DEAD_AGAIN_AFTER = timedelta(hours=24)
 PASSING = frozenset({FailureClass.THROTTLED, FailureClass.RETRYABLE})
 
 T = TypeVar("T")
@@ -93,7 +98,11 @@ class PollRun:
         """
         events = [polled_event(event_name, row, self.merchant.id) for row in rows]
         known = self.services.polling.marks(self.merchant.id, self.report.poll, map(_key, events))
-        fresh = [n for n, event in enumerate(events) if always or known.get(_key(event)) != _mark(event)]
+        fresh = [
+            n
+            for n, event in enumerate(events)
+            if always or known.get(_key(event)) != _mark(event) or self._is_dead(event)
+        ]
         self.report.seen += len(rows)
         if fresh:
             arrivals = [self._arrival(events[n], salt) for n in fresh]
@@ -101,6 +110,18 @@ class PollRun:
             self.report.changed += len(fresh) - quarantined
             self.report.quarantined += quarantined
         return Taken([rows[n] for n in fresh], {_key(events[n]): _mark(events[n]) for n in fresh})
+
+    @cached_property
+    def _dead(self) -> frozenset[str]:
+        """Subjects that have been dead for a day: a poll tells of them once more, as if they were new."""
+        wanted = Wanted(account=self.merchant.account, until=self.now() - DEAD_AGAIN_AFTER)
+        letters = self.services.dead_letters.find(wanted)
+        return frozenset(one.subject for one in letters if one.kind in POLLED)
+
+    def _is_dead(self, event: Event | Unreadable) -> bool:
+        if isinstance(event, Unreadable) or not self._dead:
+            return False
+        return any(fact.subject in self._dead for fact in facts(event, self.merchant.account))
 
     def keep(self, cursor: Mapping[str, Any], marks: Mapping[str, str]) -> None:
         """Moves the cursor; only after its page was admitted."""

@@ -85,6 +85,16 @@ class TestState:
         store.deliver(status(store, "A"))
         assert store.state(status(store, "A", version=2)) == ""
 
+    @pytest.mark.parametrize(("version", "repaired"), [(4, False), (5, True), (6, True)])
+    def test_the_same_content_repairs_a_dead_one_unless_it_is_older(
+        self, store: Store, version: int, repaired: bool
+    ):
+        tid = status(store, "A", 5)
+        store.bury(tid)
+        assert store.state(status(store, "A", version)) == ""
+        assert store.state(tid) == ("ready" if repaired else "dead")
+        assert store.counts(STATUS) == {"ready" if repaired else "dead": 1}
+
     def test_there_and_back_again_is_sent(self, store: Store):
         for version, content in enumerate("ABA"):
             tid = status(store, content, version)

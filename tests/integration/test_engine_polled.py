@@ -64,3 +64,20 @@ def test_an_item_that_changed_is_sent_once(engine):
     wait_until(lambda: products(engine), 30, "the product")
     wait_until(lambda: engine.sandbox.ledger()["products"][0]["description"] == "Two", 30, "its last text")
     assert len(engine.sandbox.ledger()["products"]) == 1
+
+
+def test_what_the_crm_refused_is_told_again_after_a_day_by_the_poll_itself(engine):
+    services, shop = engine.services, ShopAt(engine.sandbox)
+    merchant = services.settings.merchants["DEMO"]
+    refused = {"kind": "answer", "status": 422, "body": "Invalid"}
+    engine.sandbox.faults({"match": {"path": "/Contacts/saveorupdate"}, "times": 1, "do": refused})
+    shop.fill(affiliates=[affiliate(1)])
+    engine.worker()
+    poll_affiliates(services, merchant)
+    wait_until(lambda: services.dead_letters.count(ACCOUNT) == 1, 30, "the dead letter")
+    poll_affiliates(services, merchant)
+    [letter] = services.dead_letters.list(ACCOUNT)
+    services.client.zincrby(f"dead:{ACCOUNT}", -25 * 3600 * 1000, letter.id)
+    poll_affiliates(services, merchant)
+    wait_until(lambda: settled(engine, "affiliate_signup", 1), 30, "its repair")
+    assert services.dead_letters.list(ACCOUNT) == []

@@ -296,3 +296,21 @@ class TestWhoOwnsIt:
 
         assert bench.run(handler).ending is Ending.DELIVERED
         assert bench.process.working() == {}
+
+
+@pytest.mark.parametrize(
+    ("ended", "attempts", "condition", "sign"),
+    [
+        (failure(F.INVALID, status=422, field="price"), 1, "permanent", "422/price"),
+        (failure(F.RETRYABLE, status=503), 12, "age", "503"),
+        (failure(F.UNKNOWN, person=True), 1, "person", ""),
+        (KeyError("x"), 1, "poison", "KeyError"),
+    ],
+)
+def test_a_dead_letter_knows_why_it_was_given_up_and_what_tells_it_from_others(
+    bench: Bench, ended: Exception, attempts: int, condition: str, sign: str
+):
+    bench.store.answers = [transmission(attempt=attempts, created_at=BEGIN - timedelta(hours=80))]
+    settlement = bench.end(ended)
+    assert settlement.ending is Ending.DEAD
+    assert (settlement.condition, settlement.sign) == (condition, sign)

@@ -161,7 +161,14 @@ local RULES = {
     return true
   end,
   state = function(fact, tid, eid, known, content, version)
-    if content == fact.value then return confirm(fact, version) end
+    if content == fact.value then
+      -- What a dead one died of may lie in the CRM: the same told anew is its repair too.
+      if known and redis.call('HGET', 't:' .. known, 'st') == 'dead' and replace(fact, known, eid) then
+        remember(fact)
+        return true
+      end
+      return confirm(fact, version)
+    end
     local same = told_by(content) == told_by(fact.value)
     local undated = fact.version == '0'
     if undated and same then return false end
