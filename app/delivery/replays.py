@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from app.errors import FailureClass
 from app.events import State
@@ -20,7 +21,7 @@ PER_MINUTE = 60.0
 LOOK = timedelta(seconds=1)
 # What has not moved for so long waits for something else: a closed gate, a retry, a dead one before it.
 PATIENCE = timedelta(seconds=60)
-SENT_AT_ONCE = 100
+SENT_AT_ONCE, LOOKED_AT_ONCE = 100, 1000
 GOOD = frozenset({State.DELIVERED, State.SKIPPED})
 OVER = GOOD | {State.DEAD, State.DISCARDED, State.DONE_BY_HAND}
 
@@ -124,19 +125,17 @@ class ReplayRun:
         unsent = {tid: Result(tid, "not sent") for tid in self._ids}
         return [(self._ended | self._open).get(tid, unsent[tid]) for tid in self._ids]
 
-    def look(self) -> None:
-        """Reads how those stand that were sent and are not over."""
+    def look(self, most: int | None = None) -> None:
+        """Reads how those stand that were sent and are not over; `most` of them, each in its turn."""
         self._looked_at = self._clock()
-        for tid, (state, failure, reason) in self._letters.states(list(self._open)).items():
+        for tid, (state, failure, reason) in self._letters.states([*islice(self._open, most)]).items():
             told = Result(tid, state or "forgotten", failure, reason)
+            del self._open[tid]
             if state in OVER or not state:
-                del self._open[tid]
                 self._ended[tid] = told
                 self._moved_at = self._looked_at
-            elif state == State.RETRYING:
-                self._open[tid] = told
             else:
-                self._open[tid] = Result(tid, state)
+                self._open[tid] = told if state == State.RETRYING else Result(tid, state)
 
     def _send(self, stage: str, ids: Sequence[str]) -> Iterator[Progress]:
         for number, tid in enumerate(ids, 1):
@@ -155,11 +154,12 @@ class ReplayRun:
         self.look()
         while self._open and self._clock() - self._moved_at < PATIENCE:
             yield self._progress(stage, LOOK / 2)
+        self.look()
         yield self._progress(stage)
 
     def _progress(self, stage: str, wait: timedelta = timedelta(0)) -> Progress:
         if self._clock() - self._looked_at >= LOOK:
-            self.look()
+            self.look(LOOKED_AT_ONCE)
         endings = Counter(result.ending for result in self._ended.values())
         sent = len(self._ended) + len(self._open)
         return Progress(stage, len(self._ids), sent, endings, len(self._open), wait.total_seconds())
