@@ -130,7 +130,9 @@ class Services:
     def survey(self) -> Survey:
         """What the rules of alerts look at."""
         rates = {name: merchant.ontraport.rate_per_minute for name, merchant in self.accounts.items()}
-        return Survey(self.client, self.log, self.gates, self.alerts, rates, self.clock)
+        return Survey(
+            self.client, self.log, self.gates, self.alerts, rates, self.polling, list(self.shops), self.clock
+        )
 
     @cached_property
     def channels(self) -> Mapping[str, Channel]:

@@ -7,7 +7,7 @@ from celery.exceptions import Retry
 
 from app.delivery.attempt import Attempt
 from app.events import Kind, Outcome
-from app.queue import AFFILIATE_POLLING, ITEM_POLLING, PROBE, task_name
+from app.queue import AFFILIATE_POLLING, ITEM_POLLING, PROBE, WEBHOOK_POLLING, task_name
 from app.services import Services
 from app.settings import Merchant
 from tasks import (
@@ -21,6 +21,7 @@ from tasks import (
     probe,
     refund,
     sale,
+    webhook_polling,
 )
 from tasks.poll_runs import PollReport
 
@@ -37,6 +38,7 @@ HANDLERS: Mapping[Kind, Callable[[Attempt], Outcome]] = {
 POLLS: Mapping[str, Callable[[Services, Merchant], PollReport]] = {
     ITEM_POLLING: item_polling.poll_items,
     AFFILIATE_POLLING: affiliate_polling.poll_affiliates,
+    WEBHOOK_POLLING: webhook_polling.poll_webhook,
 }
 
 

@@ -4,17 +4,18 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.queue import AFFILIATE_POLLING, ITEM_POLLING, POLLING_QUEUE, PROBE, PROBE_QUEUE
+from app.queue import AFFILIATE_POLLING, ITEM_POLLING, POLLING_QUEUE, PROBE, PROBE_QUEUE, WEBHOOK_POLLING
 from app.settings import Settings
 
 LEAST_EXPIRY = 60
 PROBE_SECONDS = 60
+WEBHOOK_SECONDS = 300
 # A schedule that beat has never seen begins at once, not after its first interval.
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Beat's entries by name: `probe`, `items:DEMO`, `affiliates:DEMO`."""
+    """Beat's entries by name: `probe`, `items:DEMO`, `affiliates:DEMO`, `webhook:DEMO`."""
     return {"probe": _entry(PROBE, PROBE_QUEUE, PROBE_SECONDS), **dict(_polls(settings))}
 
 
@@ -32,6 +33,12 @@ def _polls(settings: Settings) -> Iterator[tuple[str, dict[str, Any]]]:
                 f"affiliates:{merchant.id}",
                 _entry(AFFILIATE_POLLING, POLLING_QUEUE, affiliates, merchant.id),
             )
+            # Without its own address the relay cannot tell which webhook of the shop is its own.
+            if settings.relay_public_url:
+                yield (
+                    f"webhook:{merchant.id}",
+                    _entry(WEBHOOK_POLLING, POLLING_QUEUE, WEBHOOK_SECONDS, merchant.id),
+                )
 
 
 def _entry(task: str, queue: str, seconds: int, *arguments: str) -> dict[str, Any]:

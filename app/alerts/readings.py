@@ -48,6 +48,17 @@ class AccountReading:
 
 
 @dataclass(frozen=True, slots=True)
+class ShopReading:
+    """One UltraCart shop: the polls that failed last, with the reasons, and how its deliveries to us fare."""
+
+    merchant_id: str
+    failed_polls: Mapping[str, str] = field(default_factory=dict)
+    webhook_failures: int = 0
+    webhook_pending: int = 0
+    webhook_disabled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """The last end-to-end probe (UTC): when it was tried, when one last succeeded, and what it met."""
 
@@ -86,6 +97,7 @@ class Readings:
 
     now: datetime
     accounts: tuple[AccountReading, ...] = ()
+    shops: tuple[ShopReading, ...] = ()
     quarantined: int = 0
     quarantined_lately: int = 0
     memory_used: int = 0

@@ -6,7 +6,7 @@ from typing import Any
 
 import redis
 
-from app.alerts.readings import AccountReading, ClosedGate, Readings, Waiting
+from app.alerts.readings import AccountReading, ClosedGate, Readings, ShopReading, Waiting
 from app.events import OPEN_STATES, Kind, State
 from app.policies import POLICIES
 from app.store.alerts import AlertStore
@@ -14,6 +14,7 @@ from app.store.connection import store_errors
 from app.store.gates import Gates
 from app.store.instance import milliseconds_now
 from app.store.log import Log
+from app.store.polling import Polling
 from app.store.records import milliseconds, moment, text
 
 MOST_DEAD = 1000
@@ -33,6 +34,8 @@ class Survey:
         gates: Gates,
         alerts: AlertStore,
         rates: Mapping[str, int],
+        polling: Polling,
+        shops: Sequence[str],
         clock: Callable[[], datetime],
     ) -> None:
         self._client = client
@@ -40,10 +43,15 @@ class Survey:
         self._gates = gates
         self._alerts = alerts
         self._rates = rates
+        self._polling = polling
+        self._shops = shops
         self._clock = clock
 
     def read(self) -> Readings:
-        """Every number, read now; `rates` names the accounts of the settings, others may hold old work."""
+        """Every number, read now; `rates` names the accounts of the settings, others may hold old work.
+
+        `shops` are the merchants whose shops are polled.
+        """
         now = self._clock()
         names = sorted({*self._log.accounts(), *self._rates})
         requests = self._log.requests()
@@ -54,6 +62,7 @@ class Survey:
         return Readings(
             now=now,
             accounts=tuple(self._account(name, going, requests.get(name, 0)) for name in names),
+            shops=tuple(self._shop(merchant_id) for merchant_id in self._shops),
             quarantined=self._log.quarantined(),
             quarantined_lately=lately,
             memory_used=int(info.get("used_memory", 0)),
@@ -89,6 +98,17 @@ class Survey:
             dead=tuple(_waiting(tid, one, "dd") for tid, one in dead.items() if one["st"] == State.DEAD),
             facts=sum(number for _, number in totals),
             requests=requests,
+        )
+
+    def _shop(self, merchant_id: str) -> ShopReading:
+        reports = self._polling.reports(merchant_id)
+        webhook = self._polling.cursor(merchant_id, "webhook")
+        return ShopReading(
+            merchant_id,
+            {poll: str(one["reason"]) for poll, one in reports.items() if one["ending"] == "failed"},
+            webhook_failures=webhook.get("failures", 0),
+            webhook_pending=webhook.get("pending", 0),
+            webhook_disabled=webhook.get("disabled", False),
         )
 
     def _oldest_money(self, account: str) -> datetime | None:

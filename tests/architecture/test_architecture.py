@@ -164,7 +164,7 @@ class TestKinds:
         app = make_celery("memory://")
         register_polls(app, lambda: pytest.fail("nothing is built to register"))
         ours = {found for found in app.tasks if not found.startswith("celery.")}
-        assert ours == {"tasks.item_polling", "tasks.affiliate_polling"}
+        assert ours == {"tasks.item_polling", "tasks.affiliate_polling", "tasks.webhook_polling"}
 
     def test_the_probe_is_a_task_and_no_kind(self):
         app = make_celery("memory://")

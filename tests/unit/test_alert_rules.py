@@ -10,7 +10,16 @@ from app.alerts.alert import Alert, Severity
 from app.alerts.capacity import budget_forecast, memory_forecast
 from app.alerts.judge import News
 from app.alerts.message import document, subject_line
-from app.alerts.readings import AccountReading, ClosedGate, Past, Probe, Readings, Sample, Waiting
+from app.alerts.readings import (
+    AccountReading,
+    ClosedGate,
+    Past,
+    Probe,
+    Readings,
+    Sample,
+    ShopReading,
+    Waiting,
+)
 from app.alerts.rules import RULES, TO_DO, find_alerts
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -74,6 +83,10 @@ def test_nothing_is_wrong_with_an_empty_relay():
         (Readings(NOW, memory_used=85 * MB, memory_limit=100 * MB), {"memory": PAGE}),
         (Readings(NOW, memory_used=99 * MB), {}),
         (Readings(NOW, evicted=1), {"memory": PAGE}),
+        (Readings(NOW, shops=(ShopReading("DEMO", webhook_pending=9),)), {}),
+        (Readings(NOW, shops=(ShopReading("DEMO", webhook_failures=1),)), {"webhook": WARN}),
+        (Readings(NOW, shops=(ShopReading("DEMO", webhook_disabled=True),)), {"webhook": PAGE}),
+        (Readings(NOW, shops=(ShopReading("DEMO", {"items": "no key"}),)), {"poll_failed": WARN}),
     ],
 )
 def test_the_table(readings: Readings, expected: dict[str, Severity]):

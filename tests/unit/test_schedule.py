@@ -29,6 +29,12 @@ def test_a_shop_with_a_key_is_polled_as_often_as_is_set(tmp_path):
     assert queues == {"probe": "probe", "items:SHOP": "item_polling", "affiliates:SHOP": "item_polling"}
 
 
+def test_the_webhook_is_looked_at_where_its_address_is_known(tmp_path):
+    known = settings(tmp_path, ULTRACART_SIMPLE_KEY="k", RELAY_PUBLIC_URL="https://relay.example.com")
+    entry = beat_schedule(known)["webhook:SHOP"]
+    assert (entry["task"], entry["args"]) == ("tasks.webhook_polling", ("SHOP",))
+
+
 def test_without_a_key_nothing_is_polled(tmp_path):
     assert list(beat_schedule(settings(tmp_path))) == ["probe"]
     assert without_polls(settings(tmp_path)) == ["SHOP"]
