@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import redis
+import structlog
 
 from app.alerts.alert import Alert, Severity
 from app.alerts.book import Book, Unsent
@@ -19,6 +20,8 @@ from app.store.scripting import Scripts
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 KEPT = 8 * DAY + HOUR
 BETWEEN_SAMPLES = timedelta(minutes=10)
+
+log = structlog.get_logger()
 
 
 class AlertStore:
@@ -98,16 +101,20 @@ class AlertStore:
 
 
 def read_book(packed: bytes | str) -> Book:
-    """A book as it lies in Redis; an empty one from nothing."""
+    """A book as it lies in Redis; an empty one from nothing, or from what another version wrote otherwise."""
     if not packed:
         return Book()
     raw = orjson.loads(packed)
-    return Book(
-        groups={name: _group(one) for name, one in raw["groups"].items()},
-        unsent=tuple(_unsent(one) for one in raw["unsent"]),
-        judged_at=_moment(raw["judged_at"]),
-        awake_since=_moment(raw["awake_since"]),
-    )
+    try:
+        return Book(
+            groups={name: _group(one) for name, one in raw["groups"].items()},
+            unsent=tuple(_unsent(one) for one in raw["unsent"]),
+            judged_at=_moment(raw["judged_at"]),
+            awake_since=_moment(raw["awake_since"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        log.warning("alerts.book_begun_anew")
+        return Book()
 
 
 def _moment(value: str | None) -> datetime | None:

@@ -144,6 +144,16 @@ def test_a_store_that_was_accepted_anew_is_watched_again(here: Services, setting
     assert watch.round()
 
 
+def test_a_book_of_another_version_is_begun_anew(here: Services, listener: Listener, clock: Clock):
+    """Telling once more is better than falling silent."""
+    bury(here)
+    look(here, clock)
+    here.client.set("alerts:book", b'{"groups": {"x": {"alert": {"colour": "red"}}}}')
+    look(here, clock)
+    assert told(listener) == [[("money_dead", "open")]] * 2
+    assert here.alerts.read().judged_at is not None
+
+
 def test_a_process_that_died_after_judging_leaves_the_message_to_the_next(
     here: Services, listener: Listener, clock: Clock, monkeypatch: Any
 ):
