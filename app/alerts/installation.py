@@ -9,7 +9,7 @@ from app.alerts.readings import Readings
 from app.alerts.wording import count_text, span_text, time_text
 
 MINUTE = timedelta(minutes=1)
-SOON = timedelta(hours=24)
+A_DAY = timedelta(hours=24)
 
 
 def quarantine(readings: Readings) -> Iterator[Alert]:
@@ -22,6 +22,14 @@ def quarantine(readings: Readings) -> Iterator[Alert]:
         yield Alert("quarantine", "quarantine", severity, what, readings.quarantined)
 
 
+def writes_lost(readings: Readings) -> Iterator[Alert]:
+    """Redis came back without its last writes."""
+    lost = readings.writes_lost_at
+    if lost and readings.now - lost < A_DAY:
+        what = f"Redis may have lost its last writes at {time_text(lost)}, acknowledged orders among them"
+        yield Alert("writes_lost", "writes_lost", Severity.WARN, what)
+
+
 def memory(readings: Readings) -> Iterator[Alert]:
     """Redis is full, or will be."""
     memory = memory_forecast(readings)
@@ -31,7 +39,7 @@ def memory(readings: Readings) -> Iterator[Alert]:
     if memory is None:
         return
     severity = larger_of(memory.share, 0.70, 0.85)
-    soon = memory.full_in is not None and memory.full_in <= SOON
+    soon = memory.full_in is not None and memory.full_in <= A_DAY
     if severity or soon:
         what = f"Redis uses {memory.share:.0%} of its memory; at 85 % the receiver answers 503"
         if soon and memory.full_in is not None and memory.full_in:

@@ -92,7 +92,8 @@ class Past:
 class Readings:
     """The whole relay at `now` (UTC). Memory in bytes, `memory_limit` 0 when Redis has none.
 
-    `awake_since` is since when alerts have been judged without a gap.
+    `awake_since` is since when alerts have been judged without a gap, `writes_lost_at` when Redis last came
+    back without its last writes.
     """
 
     now: datetime
@@ -106,6 +107,7 @@ class Readings:
     lost_wake_ups: int = 0
     past: Past = Past()
     awake_since: datetime | None = None
+    writes_lost_at: datetime | None = None
     probe: Probe | None = None
 
     def sample(self) -> Sample:

@@ -64,6 +64,13 @@ RULES: tuple[Rule, ...] = (
         installation.quarantine,
     ),
     Rule(
+        "writes_lost",
+        "Redis came back without its last writes, for 24 hours",
+        NEVER,
+        "`relay reconcile` for that day; what is older is looked up in ONTRAPORT before it is written",
+        installation.writes_lost,
+    ),
+    Rule(
         "memory",
         "70 % of Redis' memory, or 85 % within 24 hours as it grows",
         "85 %, or Redis evicted a key",

@@ -9,6 +9,7 @@ import redis
 from app.alerts.readings import AccountReading, ClosedGate, Readings, ShopReading, Waiting
 from app.events import OPEN_STATES, Kind, State
 from app.policies import POLICIES
+from app.store import look_first
 from app.store.alerts import AlertStore
 from app.store.connection import store_errors
 from app.store.gates import Gates
@@ -71,6 +72,7 @@ class Survey:
             lost_wake_ups=self._log.engine().get("lost wake-ups", 0),
             past=self._alerts.past(now),
             awake_since=self._alerts.read().awake_at(now),
+            writes_lost_at=look_first.since(self._client),
             probe=self._alerts.probe(),
         )
 

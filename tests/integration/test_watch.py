@@ -12,6 +12,7 @@ from app.alerts.book import MOST_UNSENT
 from app.errors import InstanceMismatch
 from app.services import Services, build_services
 from app.settings import Settings, load_settings
+from app.store import look_first
 from app.store.instance import born
 from app.store.transmissions import Ending, Settlement
 from tests.integration.engine import ACCOUNT, arrivals
@@ -237,6 +238,13 @@ def test_samples_are_taken_every_ten_minutes_and_go_after_eight_days(here: Servi
     assert past.week is None
     look(here, clock, 9 * 86400)
     assert here.client.zcard("alerts:samples") == 1
+
+
+def test_a_store_that_lost_writes_is_told(here: Services, clock: Clock):
+    look_first.begin(here.client)
+    clock.now = look_first.since(here.client) or clock.now
+    look(here, clock)
+    assert set(here.alerts.read().groups) == {"writes_lost"}
 
 
 def test_a_store_of_today_began_with_nothing(here: Services, clock: Clock):

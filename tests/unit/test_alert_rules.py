@@ -83,6 +83,8 @@ def test_nothing_is_wrong_with_an_empty_relay():
         (Readings(NOW, memory_used=85 * MB, memory_limit=100 * MB), {"memory": PAGE}),
         (Readings(NOW, memory_used=99 * MB), {}),
         (Readings(NOW, evicted=1), {"memory": PAGE}),
+        (Readings(NOW, writes_lost_at=ago(hours=23)), {"writes_lost": WARN}),
+        (Readings(NOW, writes_lost_at=ago(hours=24)), {}),
         (Readings(NOW, shops=(ShopReading("DEMO", webhook_pending=9),)), {}),
         (Readings(NOW, shops=(ShopReading("DEMO", webhook_failures=1),)), {"webhook": WARN}),
         (Readings(NOW, shops=(ShopReading("DEMO", webhook_disabled=True),)), {"webhook": PAGE}),
