@@ -221,7 +221,7 @@ def test_a_repaired_item_is_delivered(filled: Filled, shared_sandbox: Sandbox):
 def test_the_relay_is_in_good_health(filled: Filled):
     assert filled.worker.process is not None
     assert filled.worker.process.poll() is None
-    assert '"level": "error"' not in filled.worker.log.read_text("utf-8", "replace")
+    assert '"level":"error"' not in filled.worker.log.read_text("utf-8", "replace")
     took = {name: round(seconds, 1) for name, seconds in filled.seconds.items()}
     memory = {"worker": peak_megabytes(filled.worker.pid), "poll and test": self_megabytes()}
     print(f"\n{MANY} items: seconds {took}, MB at most {memory}")  # noqa: T201 - asked for by hand
