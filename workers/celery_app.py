@@ -18,7 +18,7 @@ from celery.signals import (
 )
 
 from app.logs import configure_logs
-from app.queue import make_celery
+from app.queue import WORKER_QUEUES, make_celery
 from app.services import Services, build_services
 from app.settings import load_settings
 from tasks.registry import HANDLERS, register, register_polls, register_probe
@@ -99,7 +99,9 @@ def _logs(**_: Any) -> None:
 
 @worker_ready.connect
 def _ready(sender: Any = None, **_: Any) -> None:
-    worker.process.slots = sender.controller.concurrency if sender is not None else worker.process.slots
+    if sender is not None:
+        worker.process.slots = sender.controller.concurrency
+        worker.process.queues = frozenset(WORKER_QUEUES) & set(app.amqp.queues.consume_from)
     worker.start()
 
 

@@ -25,6 +25,8 @@ GIVE_UP_SECONDS = 22.0
 # Celery waits for its threads however long their calls take, so that what was given up is not waited for.
 END_SECONDS = 26.0
 TELL_AGAIN_SECONDS = 60.0
+# A worker that takes nothing for so long though its queues are never empty does not hear its broker any more.
+DEAF_SECONDS = 60.0
 
 
 def end_in_time(seconds: float = END_SECONDS) -> None:
@@ -37,6 +39,25 @@ def end_in_time(seconds: float = END_SECONDS) -> None:
 def _end() -> None:
     log.warning("worker.ended_with_calls_in_flight")
     os._exit(0)
+
+
+class Hearing:
+    """Whether Celery's consumer still takes what lies on its queues.
+
+    It reconnects by itself, but that has failed before; where the store answers, the broker is there too.
+    """
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._taken = -1
+        self._since = 0.0
+
+    def lost(self, queued: int) -> bool:
+        """True when messages have lain there for DEAF_SECONDS without a pause and nothing was taken."""
+        now, taken = time.monotonic(), self._process.taken
+        if not queued or taken != self._taken or not self._process.idle() or self._process.stopping():
+            self._taken, self._since = taken, now
+        return now - self._since > DEAF_SECONDS
 
 
 class Dispatcher(threading.Thread):
@@ -54,6 +75,7 @@ class Dispatcher(threading.Thread):
         self._closed = threading.Event()
         self._stopping_since: float | None = None
         self._told: tuple[str, float] = ("", 0.0)
+        self._hearing = Hearing(process)
 
     def run(self) -> None:
         """One round every half second; after something unforeseen the supervisor starts the process anew."""
@@ -92,6 +114,9 @@ class Dispatcher(threading.Thread):
                 ended_leases=found.ended_leases,
                 poisoned=found.poisoned,
             )
+        if self._process.queues and self._hearing.lost(services.log.queued(self._process.queues)):
+            log.error("worker.deaf", seconds=DEAF_SECONDS, what="started anew by its supervisor")
+            os._exit(1)
         for account in found.probes:
             threading.Thread(target=self._probe, args=(services, account), daemon=True).start()
 

@@ -10,15 +10,21 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Process:
-    """Shared by the threads of a worker process. A suspect transmission runs alone in it."""
+    """Shared by the threads of a worker process. A suspect transmission runs alone in it.
+
+    `queues` are the kinds' queues that it takes from, `taken` counts what it has taken.
+    """
 
     slots: int
+    queues: frozenset[str] = frozenset()
+    taken: int = 0
     name: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
     _stopping: threading.Event = field(default_factory=threading.Event)
     _working: dict[str, str] = field(default_factory=dict)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _alone: bool = False
     _wanting_alone: int = 0
+    _inside: int = 0
 
     def stop(self) -> None:
         """SIGTERM came: nothing new is announced, what is in flight may end."""
@@ -44,6 +50,8 @@ class Process:
         Whoever wants to be alone goes before all that come later, or a backlog would never let it run.
         """
         with self._changed:
+            self.taken += 1
+            self._inside += 1
             self._wanting_alone += alone
             self._changed.wait_for(lambda: self._may_run(alone))
             self._wanting_alone -= alone
@@ -53,9 +61,14 @@ class Process:
             yield
         finally:
             with self._changed:
+                self._inside -= 1
                 self._alone = False if alone else self._alone
                 del self._working[token]
                 self._changed.notify_all()
+
+    def idle(self) -> bool:
+        """Nothing is at work, and nothing waits to be."""
+        return not self._inside
 
     def _may_run(self, alone: bool) -> bool:
         return not self._alone and not (self._working if alone else self._wanting_alone)

@@ -1,5 +1,6 @@
 """What happened, for people and monitors: counts, money, exchanges. Reads only."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,13 @@ class Log:
         """Every account that ever had a transmission."""
         with store_errors():
             return sorted(text(name) for name in self._client.smembers("accounts"))
+
+    def queued(self, queues: Iterable[str]) -> int:
+        """How many wake-ups lie on these queues of Celery."""
+        with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            for queue in queues:
+                pipe.llen(queue)
+            return sum(pipe.execute())
 
     def counts(self, account: str) -> AccountCounts:
         """Counts per kind and state, money not yet delivered in cents, and the oldest ready one."""

@@ -12,7 +12,7 @@ from tests.bench.orders import order_id
 from tests.bench.processes import ROOT, Children
 from tests.bench.rate import ACCOUNT_RATE, OUR_RATE
 from tests.bench.report import Figure, Part, Table
-from tests.bench.rig import Rig
+from tests.bench.rig import CONNECTIONS, EVENTS_PER_POST, WORKER_THREADS, Rig
 
 PROFILE = ROOT / "tests" / "payloads" / "ultracart" / "customer_update__profile.json"
 ACCOUNT = "ontraport:DEMO"
@@ -21,8 +21,8 @@ PROFILES = 1_000
 PROBE_SECONDS = 5
 DRAIN_MINUTES = 3
 GROWTH_GOAL, RATE_GOAL, MONEY_GOAL = 0.10, 0.97, 0.85
-# What is on the queue is in order, and several threads work on it.
-NEAR = 32
+# The deliveries of several connections arrive side by side, and several threads work on what is handed out.
+NEAR = CONNECTIONS * EVENTS_PER_POST + 4 * WORKER_THREADS
 CLOSED = {"do": {"kind": "answer", "status": 401, "body": "Your App ID and API Key do not authenticate."}}
 
 

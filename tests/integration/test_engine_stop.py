@@ -57,3 +57,33 @@ def test_a_call_that_does_not_end_in_time_is_given_up_as_unknown(engine: Engine)
     engine.worker(2)
     engine.delivered(order)
     assert engine.requests(LOG) == 1
+
+
+@pytest.mark.slow
+def test_a_call_of_twenty_seconds_is_finished(engine: Engine):
+    order, waiting = Order(), Order()
+    engine.sandbox.faults({"match": LOGGING, "do": {"kind": "latency", "seconds": 20}})
+    worker = engine.worker(threads=1)
+    engine.admit(order)
+    wait_until(lambda: engine.requests(LOG) == 1, what="the call in flight")
+    engine.admit(waiting)
+    assert terminated(worker) < 30
+    engine.delivered(order)
+    assert engine.transmission(waiting)["st"] == "ready"
+
+
+@pytest.mark.slow
+def test_a_worker_whose_store_is_gone_ends_in_time_too(engine: Engine):
+    """Its call hangs, and nobody can be told: its lease and its announcement do that."""
+    order = Order()
+    engine.sandbox.faults({"match": LOGGING, "times": 1, "do": {"kind": "hang", "seconds": 70}})
+    worker = engine.worker()
+    engine.admit(order)
+    wait_until(lambda: engine.requests(LOG) == 1, what="the call in flight")
+    # As a store that is frozen: it takes connections and answers nothing.
+    os.kill(engine.valkey.pid, signal.SIGSTOP)
+    try:
+        assert terminated(worker) < 30
+    finally:
+        os.kill(engine.valkey.pid, signal.SIGCONT)
+    assert engine.services.ledger.read(f"l:ontraport:DEMO:order:{order.id}")["fs"].startswith("log_sale")
