@@ -14,6 +14,7 @@ POLLING_QUEUE = "item_polling"
 ITEM_POLLING = "tasks.item_polling"
 AFFILIATE_POLLING = "tasks.affiliate_polling"
 WEBHOOK_POLLING = "tasks.webhook_polling"
+RECONCILIATION = "tasks.reconciliation"
 PROBE_QUEUE = "probe"
 PROBE = "tasks.probe"
 WORKER_QUEUES: tuple[str, ...] = tuple(kind.value for kind in Kind)

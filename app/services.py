@@ -19,6 +19,7 @@ from app.store.catalogue import Catalogue
 from app.store.connection import connect, setting
 from app.store.dead_letters import DeadLetters
 from app.store.gates import Gates
+from app.store.heartbeat import Heartbeat
 from app.store.holds import Holds
 from app.store.inbox import Inbox
 from app.store.ledger import Ledger
@@ -167,6 +168,11 @@ class Services:
     def polling(self) -> Polling:
         """How far the polls have come."""
         return Polling(self.client)
+
+    @cached_property
+    def heartbeat(self) -> Heartbeat:
+        """Since when a receiver runs, and when none did."""
+        return Heartbeat(self.client, self.scripts, mark=self.mark)
 
     @cached_property
     def reconciliations(self) -> Reconciliations:

@@ -7,7 +7,14 @@ from celery.exceptions import Retry
 
 from app.delivery.attempt import Attempt
 from app.events import Kind, Outcome
-from app.queue import AFFILIATE_POLLING, ITEM_POLLING, PROBE, WEBHOOK_POLLING, task_name
+from app.queue import (
+    AFFILIATE_POLLING,
+    ITEM_POLLING,
+    PROBE,
+    RECONCILIATION,
+    WEBHOOK_POLLING,
+    task_name,
+)
 from app.services import Services
 from app.settings import Merchant
 from tasks import (
@@ -19,6 +26,7 @@ from tasks import (
     item_polling,
     order_status,
     probe,
+    reconciliation_due,
     refund,
     sale,
     webhook_polling,
@@ -39,6 +47,7 @@ POLLS: Mapping[str, Callable[[Services, Merchant], PollReport]] = {
     ITEM_POLLING: item_polling.poll_items,
     AFFILIATE_POLLING: affiliate_polling.poll_affiliates,
     WEBHOOK_POLLING: webhook_polling.poll_webhook,
+    RECONCILIATION: reconciliation_due.reconcile_due,
 }
 
 

@@ -4,18 +4,28 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.queue import AFFILIATE_POLLING, ITEM_POLLING, POLLING_QUEUE, PROBE, PROBE_QUEUE, WEBHOOK_POLLING
+from app.queue import (
+    AFFILIATE_POLLING,
+    ITEM_POLLING,
+    POLLING_QUEUE,
+    PROBE,
+    PROBE_QUEUE,
+    RECONCILIATION,
+    WEBHOOK_POLLING,
+)
 from app.settings import Settings
 
 LEAST_EXPIRY = 60
 PROBE_SECONDS = 60
 WEBHOOK_SECONDS = 300
+# How often it is seen whether one is due, and an unfinished one is gone on with.
+RECONCILIATION_SECONDS = 300
 # A schedule that beat has never seen begins at once, not after its first interval.
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def beat_schedule(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Beat's entries by name: `probe`, `items:DEMO`, `affiliates:DEMO`, `webhook:DEMO`."""
+    """Beat's entries by name: `probe`, and per shop `items:DEMO` and so on."""
     return {"probe": _entry(PROBE, PROBE_QUEUE, PROBE_SECONDS), **dict(_polls(settings))}
 
 
@@ -39,6 +49,10 @@ def _polls(settings: Settings) -> Iterator[tuple[str, dict[str, Any]]]:
                     f"webhook:{merchant.id}",
                     _entry(WEBHOOK_POLLING, POLLING_QUEUE, WEBHOOK_SECONDS, merchant.id),
                 )
+            yield (
+                f"reconciliation:{merchant.id}",
+                _entry(RECONCILIATION, POLLING_QUEUE, RECONCILIATION_SECONDS, merchant.id),
+            )
 
 
 def _entry(task: str, queue: str, seconds: int, *arguments: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from app.cli.alerts import alerts
+from app.cli.backfill import backfill
 from app.cli.dead import dead
 from app.cli.doctor import doctor
 from app.cli.init import init
@@ -67,5 +68,6 @@ for command in (
     ledger,
     shadow,
     reconcile,
+    backfill,
 ):
     main.add_command(command)

@@ -24,6 +24,7 @@ BY_HAND = "by-hand"
 NAMES = ("nightly", "gap", BY_HAND, "backfill")
 DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 AGAIN_SECONDS = 1.0
+MOST_WAITING = 5_000
 
 
 @click.command()
@@ -79,7 +80,10 @@ def span_of(since: datetime | None, until: datetime | None, now: datetime) -> Sp
 
 
 def read_all(services: Services, merchant: Merchant, job: Job, look: Look | None = None) -> Job:
-    """Goes on until the job has read everything, with a progress bar on stderr. Raises RelayError."""
+    """Goes on until the job has read everything, with a progress bar on stderr. Raises RelayError.
+
+    Between runs it waits while MOST_WAITING of what was admitted is undelivered: the store keeps its room.
+    """
     with bar() as shown:
         task = shown.add_task(f"{merchant.id} {job.name}", total=1.0, said="")
         while not job.ended_at:
@@ -92,7 +96,14 @@ def read_all(services: Services, merchant: Merchant, job: Job, look: Look | None
             shown.update(task, completed=progress(job.span, job.place), said=said + waits)
             if not job.ended_at:
                 time.sleep(AGAIN_SECONDS)
+            while not job.ended_at and (waiting := _waiting(services, merchant)) > MOST_WAITING:
+                shown.update(task, said=f"{said}; {waiting} wait for ONTRAPORT")
+                time.sleep(AGAIN_SECONDS)
     return job
+
+
+def _waiting(services: Services, merchant: Merchant) -> int:
+    return services.log.counts(merchant.account).backfill
 
 
 def bar() -> Progress:

@@ -2,6 +2,7 @@
 
 import gc
 import os
+from collections.abc import Callable
 from functools import partial
 
 import structlog
@@ -12,6 +13,7 @@ from app.logs import configure_logs
 from app.settings import Settings, load_settings
 from app.web import api, feeds, health, hooks, metrics
 from app.web.answer import Answer, answer
+from app.web.heartbeat import keep_beating, late
 from app.web.inbox import Inbox, LateInbox
 from app.web.lane import Lane
 from app.web.lifetime import Lifetime
@@ -40,6 +42,7 @@ def create_app(
         lifetime.watch()
         SlowSenders().watch()
         readings = _store_numbers(settings)
+        keep_beating(_beat(settings), lifetime.stopping)
         _spare_the_collector()
     inbox = inbox or _store_inbox(settings)
     meters = metrics.Meters(readings)
@@ -67,6 +70,12 @@ def _store_numbers(settings: Settings) -> metrics.StoreReadings:
     from app.web.readings import StoreNumbers  # noqa: PLC0415 - as above
 
     return StoreNumbers(settings)
+
+
+def _beat(settings: Settings) -> Callable[[], bool]:
+    from app.services import build_services  # noqa: PLC0415 - as above
+
+    return late(lambda: build_services(settings).heartbeat.beat)
 
 
 def _stored_items(settings: Settings) -> feeds.ReadItems:

@@ -164,7 +164,8 @@ class TestKinds:
         app = make_celery("memory://")
         register_polls(app, lambda: pytest.fail("nothing is built to register"))
         ours = {found for found in app.tasks if not found.startswith("celery.")}
-        assert ours == {"tasks.item_polling", "tasks.affiliate_polling", "tasks.webhook_polling"}
+        polls = ("item_polling", "affiliate_polling", "webhook_polling", "reconciliation")
+        assert ours == {f"tasks.{name}" for name in polls}
 
     def test_the_probe_is_a_task_and_no_kind(self):
         app = make_celery("memory://")

@@ -18,7 +18,7 @@ PAID_AT = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 KEYS = {"Api-Appid": "sandbox", "Api-Key": "sandbox"}
 
 
-def log(sandbox: Sandbox, order: Order, total: Decimal) -> None:
+def log(sandbox: Sandbox, order: Order, total: Decimal, at: datetime = PAID_AT) -> None:
     """The other integration has logged this order, with this total."""
     base = f"{sandbox.base}/ontraport/1"
 
@@ -38,7 +38,7 @@ def log(sandbox: Sandbox, order: Order, total: Decimal) -> None:
     sale = {
         "contact_id": contact["id"],
         "chargeNow": "chargeLog",
-        "trans_date": int(PAID_AT.timestamp() * 1000),
+        "trans_date": int(at.timestamp() * 1000),
         "invoice_template": -1,
         "external_order_id": order.id,
         "offer": {"products": [line]},

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from app.delivery.shop_orders import Span
+from tasks.reconciliation import begin
 from tests.contract.shops import ShopAt
+from tests.contract.test_shadow import log
 from tests.integration.engine import Engine
 from tests.integration.orders import Order, delivery, money
 from tests.servers import ROOT, wait_until
@@ -131,3 +134,29 @@ def money_of(report: dict[str, Any], kind: str) -> str:
     (day,) = [one for one in report["days"] if one["kind"] == kind]
     found: str = day["ledger"]["money"]
     return found
+
+
+def test_a_backfill_brings_the_history_once_and_adopts_what_another_has_logged(engine: Engine):
+    history = orders(4, NOON)
+    shop, theirs = ShopAt(engine.sandbox), history[0]
+    log(engine.sandbox, theirs, theirs.total, NOON)
+    shop.fill(orders=[one.payload() for one in history])
+    engine.worker()
+    first = relay(engine, "backfill", *SPAN, "--json")
+    assert (first.returncode, json.loads(first.stdout)["admitted"]) == (1, 4)
+    engine.delivered(*history)
+    again = relay(engine, "backfill", *SPAN)
+    assert again.returncode == 0, again.stdout
+    assert "100.00 % complete: sales 4 of 4" in again.stdout
+    engine.holds(*history)
+
+
+def test_an_unfinished_backfill_is_gone_on_with_or_begun_anew_but_never_forgotten(engine: Engine):
+    ShopAt(engine.sandbox).fill(orders=[one.payload() for one in orders(3, NOON)])
+    merchant = engine.services.settings.merchants["DEMO"]
+    span = Span(NOON - timedelta(hours=12), NOON + timedelta(hours=12))
+    begin(engine.services, merchant, "backfill", span, history=True)
+    other = relay(engine, "backfill", "--since", "2026-11-01", "--until", "2026-11-02")
+    assert (other.returncode, "is unfinished" in other.stderr) == (2, True)
+    on = json.loads(relay(engine, "backfill", *SPAN, "--json").stdout)
+    assert on["admitted"] == 3

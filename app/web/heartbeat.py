@@ -1,0 +1,45 @@
+"""Says in the store that a receiver is there, so that a gap is known afterwards; for app.web only."""
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from app.errors import RelayError
+
+BEAT_SECONDS = 30.0
+
+log = structlog.get_logger()
+
+
+def late(build: Callable[[], Callable[[], bool]]) -> Callable[[], bool]:
+    """A beat that is built by the first one that succeeds: the store may come later than the receiver."""
+    built: list[Callable[[], bool]] = []
+
+    def beat() -> bool:
+        if not built:
+            built.append(build())
+        return built[0]()
+
+    return beat
+
+
+def keep_beating(beat: Callable[[], bool], stopping: Callable[[], bool]) -> None:
+    """Beats in a thread until the process ends; a store that is away makes a gap, as it should."""
+    threading.Thread(target=_beat_on, args=(beat, stopping), name="heartbeat", daemon=True).start()
+
+
+def _beat_on(beat: Callable[[], bool], stopping: Callable[[], bool]) -> None:
+    pause = threading.Event()
+    while not stopping():
+        beat_once(beat)
+        pause.wait(BEAT_SECONDS)
+
+
+def beat_once(beat: Callable[[], bool]) -> None:
+    """One beat; never raises what the store does."""
+    try:
+        if beat():
+            log.warning("receiver.gap", hint="the shop's orders of that time are reconciled by `items`")
+    except RelayError as error:
+        log.warning("receiver.beat_failed", error=type(error).__name__)
