@@ -83,9 +83,15 @@ def written(value: Any) -> str:
 def find_letter(services: Services, transmission_id: str) -> DeadLetter:
     """The dead letter of that id. Raises SettingsError."""
     letter = services.dead_letters.show(transmission_id)
-    if letter is None:
+    if letter is not None:
+        return letter
+    ended = services.dead_letters.closing(transmission_id)
+    if ended is None:
         raise SettingsError(f"{transmission_id} is not a dead letter; `relay dead list` names them")
-    return letter
+    record = f", record {ended.record_id}" if ended.record_id else ""
+    why = f": {ended.reason}" if ended.reason != ended.state else ""
+    at = f"{ended.at:%Y-%m-%d %H:%M:%S} UTC"
+    raise SettingsError(f"{transmission_id} is {ended.state} by {ended.actor} at {at}{record}{why}")
 
 
 def money_words(money: Mapping[str, int]) -> str:

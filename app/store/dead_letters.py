@@ -9,8 +9,8 @@ import redis
 from app.events import State
 from app.store.connection import store_errors
 from app.store.ledger import Ledger, Write
-from app.store.letters import DeadLetter, Follower, History, Wanted, follower_of, holds, letter_of
-from app.store.records import Codec, milliseconds, row, text
+from app.store.letters import Closing, DeadLetter, Follower, History, Wanted, follower_of, holds, letter_of
+from app.store.records import Codec, milliseconds, moment, row, text
 from app.store.scripting import Scripts
 
 PAGE = 500
@@ -129,6 +129,13 @@ class DeadLetters:
         return self._close(
             transmission_id, State.DONE_BY_HAND, actor, "done by hand", record_id, contact_row, writes
         )
+
+    def closing(self, transmission_id: str) -> Closing | None:
+        """How a person ended it; None when nobody did, or when its record has gone by age."""
+        t = self._rows([f"t:{transmission_id}"])[0]
+        if "ct" not in t:
+            return None
+        return Closing(t["st"], t["by"], t["wy"], t["ri"], moment(t["ct"]))
 
     def _close(
         self,

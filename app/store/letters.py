@@ -60,6 +60,17 @@ class DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
+class Closing:
+    """A person's last word on a dead letter: discarded or done by hand, by whom, why, when (UTC)."""
+
+    state: str
+    actor: str
+    reason: str
+    record_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """What lies behind a dead letter: its event (raw JSON, empty when it has expired) and every exchange."""
 

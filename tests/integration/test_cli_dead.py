@@ -87,7 +87,7 @@ def test_the_rest_stays_when_the_canary_dies_again(engine: Engine, dead: list[Or
 
 
 def test_ctrl_c_stops_between_two_letters_and_says_how_to_go_on(engine: Engine, dead: list[Order]):
-    command = [sys.executable, "-m", "app.cli", "dead", "replay", "--kind", "sale", "--yes", "--rate", "20"]
+    command = [sys.executable, "-m", "app.cli", "dead", "replay", "--kind", "sale", "--yes", "--rate", "2"]
     with subprocess.Popen(
         [*command, "--canary", "0"],
         env={**os.environ, **engine.environment},
@@ -125,6 +125,9 @@ def test_a_person_gives_letters_up(engine: Engine, dead: list[Order]):
     assert told == {"discarded": [one["id"]], "not_dead": ["never.1"]}
     record = engine.services.ledger.read(f"t:{one['id']}")
     assert (record["st"], record["by"], record["wy"]) == ("discarded", "ann", "a test")
+    shown = relay(engine, "dead", "show", one["id"], code=2).stderr
+    assert f"{one['id']} is discarded by ann at 2" in shown
+    assert shown.rstrip().endswith("UTC: a test")
     by_filter = ("dead", "discard", "--class", "invalid", "--actor", "ann", "--reason", "a test")
     assert "4 dead letters (4 sale), 40.00 USD" in relay(engine, *by_filter, code=1, answer="n\n").output
     assert "discarded 4" in relay(engine, *by_filter, answer="y\n").output
@@ -141,7 +144,9 @@ def test_a_person_says_that_it_was_done_by_hand(engine: Engine, dead: list[Order
     row = engine.services.ledger.read(f"l:{ACCOUNT}:order:{dead[0].id}")
     [contact] = (one["id"] for one in engine.sandbox.ledger()["contacts"] if one["email"] == dead[0].address)
     assert (row["x:sale"], row["x:contact"]) == ("77", contact)
-    relay(engine, "dead", "done", one["id"], "--record-id", "77", "--actor", "ann", code=2)
+    again = relay(engine, "dead", "done", one["id"], "--record-id", "77", "--actor", "bob", code=2)
+    assert "done by hand by ann" in again.stderr
+    assert "record 77" in again.stderr
 
 
 def test_everything_can_be_taken_along_as_json_lines(engine: Engine, dead: list[Order]):
