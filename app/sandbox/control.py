@@ -20,6 +20,12 @@ def ledger() -> Response:
     return jsonify(effects | {"requests": _requests(), "pending_commits": state().patience.pending})
 
 
+@routes.get("/journal")
+def journal() -> Response:
+    """Every write that was carried out, in order: `at`, `route` and `body`."""
+    return jsonify(state().journal.rows())
+
+
 @routes.delete("/ledger/contacts/<contact_id>")
 def remove_contact(contact_id: str) -> tuple[str, int]:
     """Delete a contact, as a person would who merges it into another."""
@@ -56,6 +62,7 @@ def reset() -> Response:
     here.patience.reset()
     here.ledger.reset()
     here.shop.reset()
+    here.journal.reset()
     here.traffic.reset()
     here.limiter.reset(int(wanted.get("rate", here.limiter.limit)))
     return jsonify({"rate": here.limiter.limit})

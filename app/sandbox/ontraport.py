@@ -40,8 +40,10 @@ def guard() -> Response | None:
 
 @routes.after_request
 def finish(response: Response) -> Response:
-    """The faults that spoil an answer, and the three headers that are on every one."""
+    """The write for the journal, the faults that spoil an answer, the three headers that are on every one."""
     answer = _faults().first("answer")
+    if response.status_code == 200 and request.method != "GET" and (not answer or answer.options["commit"]):
+        state().journal.add(f"{request.method} {request.path.removeprefix(PREFIX)}", json_object())
     if answer and answer.options["commit"]:
         response = _answer_of(answer)
     if _faults().first("no_id") and response.is_json:

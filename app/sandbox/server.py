@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response
 
 from app.sandbox import control, ontraport, ultracart, ultracart_control
 from app.sandbox.edge import Edge
+from app.sandbox.journal import Journal
 from app.sandbox.ledger import Ledger, utc_now
 from app.sandbox.ratelimit import RateLimiter
 from app.sandbox.state import State
@@ -40,7 +41,8 @@ def create_sandbox(
     """
     app = Flask(__name__, static_folder=None)
     shop = Shop(simple_key, clock)
-    app.extensions["sandbox"] = state = State(app_id, api_key, RateLimiter(rate), Ledger(clock), shop)
+    state = State(app_id, api_key, RateLimiter(rate), Ledger(clock), shop, Journal(clock))
+    app.extensions["sandbox"] = state
     for part in (ontraport, ultracart, ultracart_control, control):
         app.register_blueprint(part.routes)
     app.wsgi_app = ShopEdge(Edge(app.wsgi_app, state), state)  # type: ignore[method-assign]

@@ -6,6 +6,7 @@ from typing import cast
 from flask import current_app
 
 from app.sandbox.faults import Faults
+from app.sandbox.journal import Journal
 from app.sandbox.ledger import Ledger
 from app.sandbox.patience import Patience
 from app.sandbox.ratelimit import RateLimiter
@@ -22,6 +23,7 @@ class State:
     limiter: RateLimiter
     ledger: Ledger
     shop: Shop
+    journal: Journal
     faults: Faults = field(default_factory=Faults)
     traffic: Traffic = field(default_factory=Traffic)
     patience: Patience = field(default_factory=Patience)

@@ -241,3 +241,13 @@ def test_control_routes_are_never_at_fault(account):
 def test_the_connection_is_usable_after_an_answer_that_was_a_fault(account):
     account.fault({"kind": "answer", "status": 500}, SALES, times=1)
     assert [sell(account).status_code for _ in range(2)] == [500, 200]
+
+
+def test_the_journal_holds_what_was_done_and_nothing_else(account):
+    before = len(requests.get(f"{account.url}/journal", timeout=5).json())
+    account.fault({"kind": "answer", "status": 200, "body": "never"}, SALES, times=1)
+    sell(account)
+    account.fault({"kind": "answer", "status": 502, "commit": True}, SALES, times=1)
+    sell(account)
+    [write] = requests.get(f"{account.url}/journal", timeout=5).json()[before:]
+    assert (write["route"], write["body"]["contact_id"]) == (f"POST {SALES}", "1")
