@@ -1,5 +1,6 @@
 # Every target sets up what it needs: a virtual environment in .venv from the hash-pinned lock files.
-# Variables: PYTHON=python3.12 (which Python), T="tests/unit -k sale" (which tests), JOBS=4 (tests at once).
+# Variables: PYTHON=python3.12 (which Python), T="tests/unit -k sale" (which tests), JOBS=4 (tests at once),
+# SEED=7 EVENTS=3000 MINUTES=4 (which drill, how much, how long things go wrong).
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
@@ -13,7 +14,7 @@ T ?=
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
-.PHONY: help run test test-fast bench lint format lock clean
+.PHONY: help run test test-fast bench drill lint format lock clean
 
 help: ## Show this list
 	@echo "ultracart-relay: make <target>"
@@ -31,6 +32,10 @@ test-fast: $(VENV)/dev.stamp ## Only the tests that start no server
 
 bench: $(VENV)/dev.stamp ## Measure throughput against the plain way; writes a table
 	@exec $(BIN)/python -m tests.bench
+
+drill: $(VENV)/dev.stamp ## Kill everything, fail in every way, compare; SEED=7 EVENTS=3000 MINUTES=4
+	@exec $(BIN)/python -m tests.drill $(if $(SEED),--seed $(SEED)) $(if $(EVENTS),--events $(EVENTS)) \
+		$(if $(MINUTES),--minutes $(MINUTES))
 
 lint: $(VENV)/dev.stamp ## Style, formatting, types and import contracts
 	@$(BIN)/ruff check .

@@ -1,0 +1,73 @@
+"""What a drill changes in the relay's processes: the store's clock can be put forward, and all can go faster.
+
+Nobody but root may set a machine's clock, so that the scripts read the server's time plus what stands in a
+key. With DRILL_PACE=10 every duration of the engine is a tenth: leases, deadlines, quiet times, delays.
+"""
+
+import importlib
+import os
+from dataclasses import replace
+from functools import partialmethod
+from typing import Any
+
+from app import policies, queue
+from app.store import ledger as ledger_module
+from app.store.ledger import Ledger
+from app.store.scripting import Scripts
+
+CLOCK = "drill:clock"
+PACE = "DRILL_PACE"
+
+TIME = "return t[1] * 1000 + math.floor(t[2] / 1000)"
+SHIFTED = f"{TIME} + tonumber(redis.call('GET', '{CLOCK}') or '0')"
+
+# Dotted names of durations, which get shorter in proportion.
+DURATIONS = (
+    "app.store.transmissions.CLAIM_LEASE_MS",
+    "app.store.ledger.CALL_LEASE_MS",
+    "app.store.ledger.BETWEEN_CALLS_LEASE_MS",
+    "app.store.ledger.LONGEST_WAIT_MS",
+    "app.store.gates.BREAKER_FIRST_SECONDS",
+    "app.delivery.attempt.CALL_SECONDS",
+    "app.delivery.attempt.CALL_LEASE_MS",
+    "app.delivery.attempt.FIRST_LOOK_SECONDS",
+    "app.delivery.attempt.QUIET_MS",
+    "app.delivery.attempt.BETWEEN_LOOKS_MS",
+)
+# What the scripts say in figures of their own.
+IN_SCRIPTS = {"wait + 30000": 30_000, "now - 60000": 60_000}
+
+
+def apply() -> None:
+    """Changes this process; before anything of the relay runs in it."""
+    pace = float(os.environ.get(PACE) or 1)
+    wrap_source(pace)
+    if pace == 1:
+        return
+    for dotted in DURATIONS:
+        module, _, name = dotted.rpartition(".")
+        value = getattr(importlib.import_module(module), name)
+        setattr(importlib.import_module(module), name, type(value)(value / pace))
+    for kind, policy in policies.POLICIES.items():
+        delays = tuple(delay / pace for delay in policy.delays)
+        policies.POLICIES[kind] = replace(policy, delays=delays)
+    # Celery's own: what a dead worker had taken comes back to the queue, and finds nothing to do.
+    queue.TRANSPORT = {**queue.TRANSPORT, "visibility_timeout": round(queue.VISIBILITY_TIMEOUT / pace)}
+    lease = ledger_module.BETWEEN_CALLS_LEASE_MS
+    Ledger.complete = partialmethod(Ledger.complete, lease_ms=lease)  # type: ignore[method-assign, assignment]
+
+
+def wrap_source(pace: float) -> None:
+    """The scripts with a clock that can be put forward, and with their own durations shortened."""
+    original = Scripts.source
+
+    def source(self: Scripts, name: str) -> str:
+        text = original(self, name)
+        changes: dict[str, Any] = {TIME: SHIFTED}
+        for old, milliseconds in IN_SCRIPTS.items():
+            changes[old] = old.replace(str(milliseconds), str(round(milliseconds / pace)))
+        for old, new in changes.items():
+            text = text.replace(old, new)
+        return text
+
+    Scripts.source = source  # type: ignore[method-assign]
