@@ -3,7 +3,7 @@
 import pytest
 
 from app.store.transmissions import Ending
-from tests.stores import ACCOUNT, Kinds, Store, arrival, fact
+from tests.stores import ACCOUNT, STATE, Kinds, Store, arrival, fact
 
 pytestmark = pytest.mark.server
 
@@ -64,6 +64,7 @@ def test_everything_is_handed_out_in_the_end(store: Store):
     done = []
     while store.handed():
         done.append(store.handed()[0])
+        store.client.rpop(Kinds.SALE)
         store.deliver(done[-1])
     assert done == tids
 
@@ -113,6 +114,7 @@ def test_what_comes_back_goes_before_what_came_later(store: Store):
         store.settle(store.claim(tid), Ending.RETRYING, delay_seconds=60)
     for tid in store.handed():
         store.deliver(tid)
+    store.client.delete(Kinds.SALE)
     store.pass_time(tids[3])
     store.pass_time(tids[0])
     assert set(store.handed()) == {*tids[8:], tids[0], tids[3]}
@@ -153,6 +155,29 @@ def test_slow_workers_do_not_make_the_queue_grow(store: Store):
             store.client.zincrby(f"handed:{ACCOUNT}:sale", -60_001, tid)
         store.tick(slots=1)
     assert len(store.wake_ups()) == 2 * 4
+
+
+def test_nor_do_wake_ups_that_are_sent_again_beside_new_ones(store: Store):
+    store.tick(slots=1)
+    fill(store, 20)
+    for tid in store.handed():
+        store.client.zincrby(f"handed:{ACCOUNT}:sale", -60_001, tid)
+    store.tick(slots=1)
+    # Its doubled wake-up is still on the queue: there is room in the window, but none on the queue.
+    store.claim(store.handed()[0])
+    store.tick(slots=1)
+    assert len(store.handed()) == 3
+    assert len(store.wake_ups()) == 2 * 4
+
+
+def test_states_that_are_superseded_while_nobody_works_do_not_make_the_queue_grow(store: Store):
+    store.tick(slots=1)
+    for n in range(1, 30):
+        store.admit(fact("order:1", Kinds.ORDER_STATUS, n, rule=STATE, value=str(n), currency=""))
+    assert len(store.wake_ups(Kinds.ORDER_STATUS)) == 2 * 4
+    store.client.delete(Kinds.ORDER_STATUS)
+    store.tick(slots=1)
+    assert store.handed(Kinds.ORDER_STATUS) == store.wake_ups(Kinds.ORDER_STATUS)
 
 
 def test_a_record_that_is_gone_leaves_the_window(store: Store):

@@ -71,8 +71,16 @@ local function await(tid, account)
   redis.call('ZADD', 'ready:' .. account .. ':' .. t[2], 'XX', t[3], tid)
 end
 
+-- What a kind's queue still takes. All accounts share it: beside a window of each there is room for one more
+-- of wake-ups that were sent again, or whose transmission was superseded.
+local function room_on(kind, window)
+  return (1 + redis.call('SCARD', 'accounts')) * window - redis.call('LLEN', kind)
+end
+
 -- Up to `room` of a ready list, the first first, onto the queue.
-local function hand(account, kind, room, now)
+local function hand(account, kind, room, window, now)
+  if room > 0 then room = math.min(room, room_on(kind, window)) end
+  if room <= 0 then return end
   local popped = redis.call('ZPOPMIN', 'ready:' .. account .. ':' .. kind, room)
   for i = 1, #popped, 2 do
     push(kind, popped[i])
@@ -84,7 +92,7 @@ end
 local function refill_behind(account, window, now)
   for _, kind in ipairs(KINDS) do
     local room = math.max(1, math.floor(window / 4)) - redis.call('ZCARD', 'handed:' .. account .. ':' .. kind)
-    if room > 0 then hand(account, kind, room, now) end
+    hand(account, kind, room, window, now)
   end
 end
 
@@ -109,7 +117,7 @@ local function share_out(account, kinds, money_given, window, now)
       if out < floor and waits_since < (since or BEHIND) then oldest, since = kind, waits_since end
     end
     if not oldest then break end
-    hand(account, oldest, 1, now)
+    hand(account, oldest, 1, window, now)
     credit = credit - MONEY_A_TURN
   end
   redis.call('SET', key, credit, 'EX', 3600)
@@ -131,7 +139,7 @@ local function refill(account, now)
       if money_waits and not MONEY[kind] then
         if live > 0 then rest[#rest + 1] = kind end
       elseif room > 0 and live > 0 then
-        hand(account, kind, math.min(room, live), now)
+        hand(account, kind, math.min(room, live), window, now)
         given = given + math.min(room, live)
       end
       if MONEY[kind] and live > room then money_waits = true end

@@ -54,7 +54,7 @@ for _, account in ipairs(redis.call('SMEMBERS', 'accounts')) do
   end
   for _, kind in ipairs(KINDS) do
     local handed = 'handed:' .. account .. ':' .. kind
-    local room = 2 * window - redis.call('LLEN', kind)
+    local room = room_on(kind, window)
     for _, tid in ipairs(redis.call('ZRANGEBYSCORE', handed, '-inf', now - 60000, 'LIMIT', 0, limit)) do
       if redis.call('HGET', 't:' .. tid, 'st') ~= 'ready' then
         redis.call('ZREM', handed, tid)
