@@ -1,7 +1,8 @@
 """Anything in any order: whatever happens, everything in the store is in one place and adds up."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,14 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from app.errors import LeaseLost
+from app.errors import InstanceMismatch, LeaseLost
 from app.events import Arrival, Fact, Transmission
 from app.store import records
 from app.store.ledger import Ledger
 from app.store.transmissions import Ending
 from tests.contract.store_snapshot import Snapshot
 from tests.servers import Valkey
-from tests.stores import ACCOUNT, GROW, STATE, Kinds, Store, arrival, fact, three_kinds
+from tests.stores import ACCOUNT, GROW, MARK, STATE, Kinds, Store, arrival, fact, three_kinds
 
 pytestmark = pytest.mark.server
 
@@ -81,6 +82,7 @@ class Machine(RuleBasedStateMachine):
         self.deliveries: list[list[Arrival]] = []
         self.claims: list[Transmission] = []
         self.tokens = itertools.count()
+        self.widest = 0
 
     def in_state(self, *states: str) -> list[str]:
         """The transmissions in these states, in order."""
@@ -95,6 +97,7 @@ class Machine(RuleBasedStateMachine):
     def begin(self, slots: int, told: list[list[Fact]]) -> None:
         """Some workers, or none that has said so, and something to do."""
         self.store.tick(slots)
+        self.widest = int(self.client.get("relay:window") or 32)
         self.deliver(told)
 
     @rule(told=deliveries)
@@ -168,6 +171,44 @@ class Machine(RuleBasedStateMachine):
             pass
         self.claims.remove(claimed)
 
+    @rule(data=st.data(), act=st.sampled_from(["renew", "announce", "complete", "acquire", "settle"]))
+    def write_without_a_lease(self, data: st.DataObject, act: str) -> None:
+        """A worker whose lease is over, or who never had one, changes nothing."""
+        if not self.claims:
+            return
+        claimed = data.draw(st.sampled_from(self.claims))
+        owned = self.client.hget(f"t:{claimed.id}", "tk") == claimed.token.encode()
+        stranger = replace(claimed, token="nobody") if owned else claimed
+        tid, token, row = stranger.id, stranger.token, Ledger.row(ACCOUNT, claimed.subject)
+        ledger = self.store.ledger
+        acts: dict[str, Callable[[], object]] = {
+            "renew": lambda: ledger.complete(tid, token),
+            "announce": lambda: self.store.announce(stranger, "write"),
+            "complete": lambda: ledger.complete(tid, token, announced_row=row, writes=[(row, "x:sale", "7")]),
+            "acquire": lambda: ledger.acquire(tid, token, "c:contact"),
+            "settle": lambda: self.store.settle(stranger, Ending.DELIVERED),
+        }
+        before = self.store.dump()
+        with pytest.raises(LeaseLost):
+            acts[act]()
+        assert self.store.dump() == before
+
+    @rule(data=st.data(), told=deliveries)
+    def meet_another_store(self, data: st.DataObject, told: list[list[Fact]]) -> None:
+        """The store is not ours any more: nothing is taken, begun or announced."""
+        self.client.set("relay:instance", "another")
+        before = self.store.dump()
+        with pytest.raises(InstanceMismatch):
+            self.store.inbox.admit([arrival(*facts) for facts in told], "DEMO")
+        if tid := self.one(data, "ready"):
+            with pytest.raises(InstanceMismatch):
+                self.store.transmissions.claim(tid, "token")
+        if self.claims:
+            with pytest.raises(InstanceMismatch):
+                self.store.announce(self.claims[0], "write")
+        assert self.store.dump() == before
+        self.client.set("relay:instance", MARK)
+
     @rule(data=st.data())
     def time_comes(self, data: st.DataObject) -> None:
         """A worker dies, or the time of a retry comes."""
@@ -216,6 +257,15 @@ class Machine(RuleBasedStateMachine):
     def everything_is_in_its_place(self) -> None:
         """Places, lines, counters, money and events agree with the states."""
         Snapshot.of(self.client).check()
+
+    @invariant()
+    def only_a_window_is_handed_out(self) -> None:
+        """However much is ready, of each kind no more is on its queue than the window ever allowed."""
+        window = int(self.client.get("relay:window") or 32)
+        self.widest = max(self.widest, window)
+        for kind in Kinds:
+            assert len(self.store.handed(kind)) <= self.widest
+            assert len(self.store.wake_ups(kind)) <= 2 * self.widest
 
 
 @pytest.fixture
