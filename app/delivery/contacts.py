@@ -121,6 +121,7 @@ def _write(attempt: Attempt, plan: ContactPlan, known: _Known) -> Contact:
         return Contact(row, fields, contact_id, stale)
     client = attempt.services.ontraport[attempt.transmission.account]
     sent = _only(plan, groups)
+    attempt.complete(_told(row, plan, groups))
     if known.renamed and contact_id:
         attempt.call(lambda call: client.update_contact(contact_id, sent.fields, call))
     else:
@@ -229,6 +230,14 @@ def _age(fields: Mapping[str, str], name: str) -> tuple[int, int]:
 def _written_age(plan: ContactPlan, name: str) -> str:
     told, seen = plan.age(name)
     return f"{told} {seen}" if seen else str(told)
+
+
+def _told(row: str, plan: ContactPlan, groups: tuple[str, ...]) -> list[Write]:
+    """Before it is sent: nobody can say whether a write that breaks off arrived, so what is older is old now."""
+    told: list[Write] = []
+    for name in groups:
+        told += [(row, f"h:{name}", ""), (row, f"v:{name}", _written_age(plan, name))]
+    return told
 
 
 def _writes(row: str, contact_id: str, plan: ContactPlan, groups: tuple[str, ...]) -> list[Write]:

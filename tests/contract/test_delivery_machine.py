@@ -196,7 +196,7 @@ class Machine(RuleBasedStateMachine):
 
     def _work(self, depth: int) -> bool:
         """One worker takes a wake-up, if there is any, and makes the attempt; a death ends it anywhere."""
-        message = self.client.rpop(Kinds.SALE) or self.client.rpop(Kinds.REFUND)
+        message: Any = self.client.rpop(Kinds.SALE) or self.client.rpop(Kinds.REFUND)
         if message is None:
             return False
         handlers = {

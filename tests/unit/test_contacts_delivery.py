@@ -11,7 +11,7 @@ from app.delivery.contacts import (
     group_hash,
     write_contact,
 )
-from app.errors import Postponed
+from app.errors import DeliveryFailure, FailureClass, Postponed
 from app.relay.contacts import ContactPlan
 from tests.attempts import ACCOUNT, Desk
 
@@ -111,6 +111,21 @@ def test_a_group_may_have_an_age_of_its_own():
     assert contact.stale == {"status"}
     assert desk.crm.sent[-1][1]["firstname"] == "Joan"
     assert "f1" not in desk.crm.sent[-1][1]
+
+
+def test_an_older_snapshot_does_not_overwrite_a_newer_one_whose_write_broke_off():
+    desk = Desk()
+    desk.crm.endings["upsert_contact"] = [DeliveryFailure(FailureClass.RETRYABLE, "reset")]
+    newer = replace(PLAN, groups={"address": {"city": "Waco"}}, version=200)
+    with pytest.raises(DeliveryFailure):
+        write_contact(desk.attempt(), newer)
+    contact = write_contact(desk.attempt(), PLAN)
+    assert contact.stale == {"address"}
+    assert desk.crm.sent[-1][1]["firstname"] == "Jane"
+    assert "city" not in desk.crm.sent[-1][1]
+    write_contact(desk.attempt(), newer)
+    assert desk.crm.sent[-1][1]["city"] == "Waco"
+    assert desk.ledger.rows[ROW]["h:address"] == group_hash({"city": "Waco"})
 
 
 def test_a_contact_that_somebody_writes_is_waited_for_without_a_request():
