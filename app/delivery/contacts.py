@@ -233,7 +233,7 @@ def _written_age(plan: ContactPlan, name: str) -> str:
 
 
 def _told(row: str, plan: ContactPlan, groups: tuple[str, ...]) -> list[Write]:
-    """Before it is sent: nobody can say whether a write that breaks off arrived, so what is older is old now."""
+    """Before it is sent: whether a write that breaks off arrived is unknown; what is older is old now."""
     told: list[Write] = []
     for name in groups:
         told += [(row, f"h:{name}", ""), (row, f"v:{name}", _written_age(plan, name))]

@@ -6,7 +6,7 @@ happens while a worker is at a seam of its work is drawn: it dies, or it is froz
 
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,8 +22,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from app.delivery import attempt as attempts
 from app.delivery.attempt import Attempt, Call
+from app.delivery.contacts import write_contact
 from app.errors import DeliveryFailure, FailureClass
 from app.events import Delivered, Kind, Outcome
+from app.relay.contacts import ContactPlan
 from app.services import Services
 from app.store import records
 from app.store.scripting import Scripts
@@ -96,12 +98,13 @@ class Machine(RuleBasedStateMachine):
         self.told: dict[str, list[tuple[int, int]]] = defaultdict(list)
         self.permits: dict[str, Call] = {}
         self.tokens = itertools.count()
-        self.calm = False
+        self.calm, self.depth = False, 0
         account = SimpleNamespace(ontraport=SimpleNamespace(rate_per_minute=0))
         self.services = SimpleNamespace(
             transmissions=self.store.transmissions,
             ledger=self.store.ledger,
             gates=self.store.gates,
+            ontraport={ACCOUNT: SimpleNamespace(upsert_contact=self._upsert)},
             accounts={ACCOUNT: account},
             clock=self._clock,
         )
@@ -133,7 +136,7 @@ class Machine(RuleBasedStateMachine):
     def work(self, data: st.DataObject) -> None:
         """A worker takes a wake-up."""
         self.data = data
-        self._work(0)
+        self._work()
 
     @rule(data=st.data(), seconds=st.sampled_from([1, 20, 61, 100]))
     def wait(self, data: st.DataObject, seconds: int) -> None:
@@ -169,7 +172,7 @@ class Machine(RuleBasedStateMachine):
             if not self._open():
                 break
             self._pass(61)
-            while self._work(0):
+            while self._work():
                 pass
         assert not self._open(), "something is stuck"
         for subject, told in self.told.items():
@@ -194,73 +197,62 @@ class Machine(RuleBasedStateMachine):
 
     # What workers do.
 
-    def _work(self, depth: int) -> bool:
+    def _work(self) -> bool:
         """One worker takes a wake-up, if there is any, and makes the attempt; a death ends it anywhere."""
         message: Any = self.client.rpop(Kinds.SALE) or self.client.rpop(Kinds.REFUND)
         if message is None:
             return False
-        handlers = {
-            Kind.SALE: self._handler(depth, self._sell),
-            Kind.REFUND: self._handler(depth, self._refund),
-        }
+        handlers = {Kind.SALE: self._sell, Kind.REFUND: self._refund}
         engine = Engine(cast(Services, self.services), handlers, Process(slots=1))
-        permits = dict(self.permits)
+        self.depth, permits = self.depth + 1, dict(self.permits)
         with suppress(Death):
-            self._seam(depth)
+            self._seam()
             engine.attempt(orjson.loads(message)["headers"]["id"])
         # Whoever is dead or done sends nothing more; who is frozen further up still may.
-        self.permits = permits
+        self.depth, self.permits = self.depth - 1, permits
         return True
 
-    def _handler(self, depth: int, act: Callable[[Attempt, int], None]) -> Callable[[Attempt], Outcome]:
-        def handle(attempt: Attempt) -> Outcome:
-            act(attempt, depth)
-            return Delivered("")
-
-        return handle
-
-    def _sell(self, attempt: Attempt, depth: int) -> None:
+    def _sell(self, attempt: Attempt) -> Outcome:
         payload = attempt.transmission.payload
-        self._write_contact(attempt, depth, f"{payload['number'] % CUSTOMERS}", int(payload["version"]))
-        self._once(attempt, depth, "sale")
+        self._write_contact(attempt, int(payload["version"]), payload["number"] % CUSTOMERS)
+        return self._once(attempt, "sale")
 
-    def _refund(self, attempt: Attempt, depth: int) -> None:
-        self._once(attempt, depth, str(attempt.transmission.payload["refunded"]))
+    def _refund(self, attempt: Attempt) -> Outcome:
+        return self._once(attempt, str(attempt.transmission.payload["refunded"]))
 
-    def _write_contact(self, attempt: Attempt, depth: int, customer: str, version: int) -> None:
-        """The newest address at the contact, as app.delivery.contacts does it."""
-        row = f"c:{ACCOUNT}:{customer}"
-        known = attempt.acquire(row, "this contact")
-        if version < int(known.get("v", "0")):
-            return
+    def _write_contact(self, attempt: Attempt, version: int, customer: int) -> None:
+        """The newest address at the contact, by the code that does it for every kind."""
+        address = {"address": {"address": str(version)}}
+        write_contact(attempt, ContactPlan(f"{customer}@example.com", address, version))
 
-        def upsert(call: Call) -> None:
-            self._permitted(row, call)
-            self._seam(depth)
-            call.check()
-            self.permits.pop(row, None)
-            require(self.crm.addresses.get(customer, 0) <= version, f"{customer} got an old address")
-            self.crm.addresses[customer] = version
-            self._seam(depth)
+    def _upsert(self, body: Mapping[str, Any], call: Call) -> str:
+        """What the CRM's client does: asks before the first byte leaves."""
+        email, version = str(body["email"]), int(body.get("address", 0))
+        self._permitted(email, call)
+        self._seam()
+        call.check()
+        self.permits.pop(email, None)
+        if version:
+            require(self.crm.addresses.get(email, 0) <= version, f"{email} got an old address")
+            self.crm.addresses[email] = version
+        self._seam()
+        return email
 
-        attempt.call(upsert)
-        attempt.complete([(row, "v", version)])
-
-    def _once(self, attempt: Attempt, depth: int, effect: str) -> None:
+    def _once(self, attempt: Attempt, effect: str) -> Outcome:
         subject = attempt.transmission.subject
 
         def act(call: Call) -> str:
             self._permitted(attempt.row, call)
-            self._seam(depth)
+            self._seam()
             call.check()
             self.permits.pop(attempt.row, None)
             self._answer(subject, effect)
-            self._seam(depth)
+            self._seam()
             return effect
 
         def look(announced: str) -> str | None:
             attempt.permit()
-            self._seam(depth)
+            self._seam()
             effect = announced.partition(" ")[2]
             return effect if effect in self.crm.effects[subject] else None
 
@@ -268,6 +260,7 @@ class Machine(RuleBasedStateMachine):
             attempt.row, attempt.transmission.ledger, f"write {effect}",
             act=act, look=look, writes=lambda done: [(attempt.row, f"x:{done}", "1")], trusted=lambda: True,
         )  # fmt: skip
+        return Delivered(effect)
 
     def _permitted(self, row: str, call: Call) -> None:
         """A call may be made: the gate is open, and nobody else may still make one for the same row."""
@@ -291,17 +284,17 @@ class Machine(RuleBasedStateMachine):
 
     # Where things go wrong.
 
-    def _seam(self, depth: int) -> None:
+    def _seam(self) -> None:
         """Here a worker dies, or is frozen while time goes by and others work."""
         if self.calm:
             return
         fate = self.data.draw(st.sampled_from(["on", "on", "on", "frozen", "dies"]))
         if fate == "dies":
             raise Death
-        if fate == "frozen" and depth == 0:
+        if fate == "frozen" and self.depth == 1:
             for seconds in self.data.draw(st.sampled_from([[1, 1], [1, 20], [100, 20], [100, 20, 20]])):
                 self._pass(seconds)
-                self._work(depth + 1)
+                self._work()
 
     def _pass(self, seconds: float) -> None:
         """Time goes by for every clock, the CRM does what it does late, a dispatcher looks."""
