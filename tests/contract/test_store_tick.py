@@ -85,6 +85,7 @@ def test_money_goes_first_though_workers_take_from_all_queues_in_turn(store: Sto
     while done[Kinds.SALE] < 90:
         for kind in done:
             for tid in store.handed(kind)[:1]:
+                store.client.rpop(kind)
                 store.deliver(tid)
                 done[kind] += 1
     assert 8 <= done[Kinds.ORDER_STATUS] <= 12
