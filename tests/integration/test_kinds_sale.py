@@ -58,10 +58,13 @@ def test_a_correction_without_a_date_is_asked_for_before_the_sale_goes_out(relay
     shop.fill(orders=[right[1]])
     before = shop.requests()
     with relay.held_back():
-        for told in (paid(one), right) if late == "right" else (right, paid(one)):
-            relay.tell(told)
         for name in ("order_create", "order_payment_process", "order_update"):
             relay.tell(paid(usual, name))
+    relay.settle()
+    assert shop.requests() == before
+    with relay.held_back():
+        for told in (paid(one), right) if late == "right" else (right, paid(one)):
+            relay.tell(told)
     relay.settle()
     assert relay.contact(one.address)["fields"]["firstname"] == "Joan"
     assert "the shop was asked" in relay.last("sale", f"order:{one.id}")["r"]
