@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from hashlib import sha1
 from typing import Any
+from weakref import finalize
 
 import redis
 
@@ -28,6 +29,8 @@ class Wire:
         self._script = script
         self._sha = sha1(script.encode(), usedforsecurity=False).hexdigest().encode()
         self._idle: deque[tuple[Any, float]] = deque()
+        # A door to the store that is given up for a new one leaves no connection behind.
+        finalize(self, _end, self._idle)
 
     def run(self, arguments: Sequence[Argument], deadline: float) -> Any:
         """The script's answer, by `deadline` on the monotonic clock; raises redis.RedisError or OSError.
@@ -49,8 +52,7 @@ class Wire:
 
     def close(self) -> None:
         """Ends the idle connections; it may be used again."""
-        while self._idle:
-            self._idle.pop()[0].disconnect()
+        _end(self._idle)
 
     def _take(self) -> Any:
         while self._idle:
@@ -66,6 +68,11 @@ class Wire:
         except redis.exceptions.NoScriptError:
             _ask(connection, deadline, b"SCRIPT", b"LOAD", self._script)
             return _ask(connection, deadline, b"EVALSHA", self._sha, 0, *arguments)
+
+
+def _end(idle: deque[tuple[Any, float]]) -> None:
+    while idle:
+        idle.pop()[0].disconnect()
 
 
 def _ask(connection: Any, deadline: float, *command: Argument) -> Any:
