@@ -113,6 +113,10 @@ class Valkey(Server):
         super().start()
         wait_until(self.client.ping, what="Valkey")
 
+    def kill(self) -> None:
+        super().kill()
+        self.client.close()
+
 
 class Sandbox(Server):
     """The sandbox ONTRAPORT as a process of its own."""
