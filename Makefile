@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 VENV := .venv
 BIN := $(VENV)/bin
-JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
+JOBS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 T ?=
 
 # The first interpreter that is new enough; the `PYTHON` of the command line or the environment goes first.

@@ -120,7 +120,7 @@ def test_every_wake_up_has_a_tag_of_its_own(broker: Broker):
     scripts = Scripts(broker.client, made())
     tid = broker.admit(Kind.SALE)
     broker.client.zadd(f"handed:{ACCOUNT}:sale", {tid: 1})
-    scripts.run("tick", "process", 1, 100)
+    scripts.run("tick", MARK, "process", 1, 100)
     first, second = broker.take(Kind.SALE), broker.take(Kind.SALE)
     assert first.headers["id"] == second.headers["id"] == tid
     assert first.delivery_tag != second.delivery_tag
