@@ -4,7 +4,7 @@ Three kinds, so that lines, priorities and blocking can be seen whatever the rel
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -57,6 +57,18 @@ POLICIES: Mapping[Kinds, Policy] = {
 }
 
 
+def _increasing() -> Callable[[], datetime]:
+    """The time of now, but never the same millisecond twice: ids sort as they were made."""
+    last = utc_now()
+
+    def clock() -> datetime:
+        nonlocal last
+        last = max(utc_now(), last + timedelta(milliseconds=1))
+        return last
+
+    return clock
+
+
 @cache
 def _envelope(kind: Kinds) -> str:
     return envelope(kind)  # type: ignore[arg-type]
@@ -99,7 +111,7 @@ class Store:
         return cls(
             client=client,
             scripts=scripts,
-            inbox=Inbox(client, scripts, mark=MARK, clock=utc_now, **spans),
+            inbox=Inbox(client, scripts, mark=MARK, clock=_increasing(), **spans),
             transmissions=Transmissions(
                 scripts, read_payload, mark=MARK, ledger_seconds=LEDGER_SECONDS, **spans
             ),
