@@ -37,7 +37,8 @@ class State(StrEnum):
     DONE_BY_HAND = "done by hand"
 
 
-OPEN_STATES = frozenset({State.READY, State.HELD, State.RUNNING, State.RETRYING, State.DEAD})
+ON_ITS_WAY = frozenset({State.READY, State.HELD, State.RUNNING, State.RETRYING})
+OPEN_STATES = ON_ITS_WAY | {State.DEAD}
 
 
 class Event(NamedTuple):

@@ -3,15 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import islice
 from typing import Any
 
 from app.errors import DeliveryFailure, FailureClass
-from app.events import Kind
 from app.services import Services
 from app.settings import Merchant
 from app.store.catalogue import CatalogueItem
-from app.store.letters import Wanted
 from app.store.records import milliseconds
 from tasks.catalogue_notes import ITEMS, catalogue_item, item_id_of
 from tasks.poll_runs import PollReport, PollRun, run_poll
@@ -20,8 +17,6 @@ PAGE = 500
 # Two clocks and the shop's own caches may differ; what is listed twice costs nothing.
 OVERLAP = timedelta(minutes=10)
 FULL_EVERY = timedelta(hours=24)
-# Each costs the shop a request; more dead ones than that want a person.
-MOST_REVIVED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +62,17 @@ def _poll(run: PollRun) -> None:
     account = run.merchant.account
     run.services.product_map.follow_file(account, run.merchant.id, run.merchant.rules.products)
     cursor = Cursor.next_of(run.cursor(), run.now())
-    if cursor.since is None and cursor.offset == 0:
-        run.services.polling.end_round(run.merchant.id, ITEMS)
+    if cursor.since is None:
+        # A full round comes once a day, and tells of whatever is dead.
+        run.dead_for = timedelta(0)
+        if cursor.offset == 0:
+            run.services.polling.end_round(run.merchant.id, ITEMS)
     _ask_again(run)
     more = True
     while more:
         cursor, more = _page(run, cursor)
     if cursor.since is None:
         _sweep(run, cursor)
-        _revive(run)
         cursor = replace(cursor, full_at=cursor.started)
     run.keep(replace(cursor, done=True).written(), {})
 
@@ -106,16 +103,8 @@ def _note(run: PollRun, rows: Sequence[Mapping[str, Any]]) -> None:
     run.services.catalogue.write(run.merchant.id, items)
 
 
-def _revive(run: PollRun) -> None:
-    """Dead items are tried again after each full round: what they died of may have been put right."""
-    account = run.merchant.account
-    letters = run.services.dead_letters.find(Wanted(account=account, kind=Kind.ITEM))
-    for item_id in {letter.subject.partition(":")[2] for letter in islice(letters, MOST_REVIVED)}:
-        run.services.polling.send_again(account, run.merchant.id, item_id)
-
-
 def _ask_again(run: PollRun) -> None:
-    """Items whose mapping was changed, or that died: they are sent although they are as they were."""
+    """Items whose mapping was changed: they are sent although they are as they were."""
     polling, merchant_id = run.services.polling, run.merchant.id
     for item_id in polling.asked_again(merchant_id):
         row = _fetch(run, item_id)

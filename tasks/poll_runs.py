@@ -71,12 +71,13 @@ class OutOfTime(Exception):
 
 
 class PollRun:
-    """What a poll works with while it has its turn."""
+    """What a poll works with while it has its turn; what was dead for `dead_for` is told as new."""
 
     def __init__(self, services: Services, merchant: Merchant, turn: Turn, report: PollReport) -> None:
         self.services = services
         self.merchant = merchant
         self.report = report
+        self.dead_for = DEAD_AGAIN_AFTER
         self._turn = turn
         self._end = time.monotonic() + RUN_SECONDS
 
@@ -113,8 +114,8 @@ class PollRun:
 
     @cached_property
     def _dead(self) -> frozenset[str]:
-        """Subjects that have been dead for a day: a poll tells of them once more, as if they were new."""
-        wanted = Wanted(account=self.merchant.account, until=self.now() - DEAD_AGAIN_AFTER)
+        """Subjects that have been dead for as long as `dead_for`."""
+        wanted = Wanted(account=self.merchant.account, until=self.now() - self.dead_for)
         letters = self.services.dead_letters.find(wanted)
         return frozenset(one.subject for one in letters if one.kind in POLLED)
 

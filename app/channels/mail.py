@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from app.channels.channel import SEND_SECONDS
+from app.http.hosts import is_this_machine
 from app.settings import Secret
 
 STEP_SECONDS = 10.0
@@ -70,7 +70,7 @@ def _connection(url: str) -> Iterator[smtplib.SMTP]:
     else:
         server = smtplib.SMTP(host, parts.port or 587, timeout=STEP_SECONDS)
     with _cut_off(server), server:
-        if parts.scheme == "smtp" and not parts.query and not _is_here(host):
+        if parts.scheme == "smtp" and not parts.query and not is_this_machine(host):
             server.ehlo()
             if not server.has_extn("starttls"):
                 raise NoTls
@@ -96,13 +96,3 @@ def _cut_off(server: smtplib.SMTP) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
-
-
-def _is_here(host: str) -> bool:
-    """True for this machine, where nobody listens in between."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

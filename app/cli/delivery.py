@@ -9,6 +9,7 @@ import requests
 from app.cli.supervisor.claims import LOOPBACK
 from app.errors import SettingsError
 from app.settings import Merchant, Settings
+from app.ultracart.webhooks import PATH
 
 # What UltraCart itself waits for an answer.
 _TIMEOUT_SECONDS = 30
@@ -50,7 +51,7 @@ def choose_merchant(settings: Settings, merchant_id: str) -> Merchant:
 
 def post_delivery(settings: Settings, merchant: Merchant, body: bytes) -> Answer:
     """Post one body with the merchant's credentials; never raises for what the network does."""
-    url = f"http://{LOOPBACK}:{settings.port}/webhooks/ultracart/{merchant.id}"
+    url = f"http://{LOOPBACK}:{settings.port}{PATH}/{merchant.id}"
     pair = f"{merchant.webhook_username}:{merchant.webhook_passwords[0].reveal()}".encode()
     headers = {
         "Authorization": f"Basic {base64.b64encode(pair).decode()}",

@@ -15,13 +15,12 @@ from app.cli.sample_facts import SAMPLES, Posted, Told, load_samples, told_by
 from app.cli.sample_shop import fill_shop, poll_shop
 from app.cli.supervisor.claims import LOOPBACK
 from app.errors import RelayError
-from app.events import Kind, State
+from app.events import ON_ITS_WAY, Kind, State
 from app.services import Services, build_services
 from app.settings import Settings
 from app.store.ledger import Ledger
 
 SETTLE_SECONDS = 60.0
-ON_ITS_WAY = frozenset({State.READY, State.HELD, State.RUNNING, State.RETRYING})
 PARTIAL = "Last Refund Amount"
 
 Row = Mapping[str, Any]

@@ -17,7 +17,16 @@ from app.errors import DeliveryFailure, FailureClass, Postponed, SettingsError
 from app.services import Services
 from app.settings import MappingRules, Merchant, Settings
 from app.store.records import milliseconds
-from app.ultracart.webhooks import Wanted, Webhook, differences, find_webhook, request_of, wanted_events
+from app.ultracart.webhooks import (
+    PATH,
+    Wanted,
+    Webhook,
+    all_webhooks,
+    differences,
+    find_webhook,
+    request_of,
+    wanted_events,
+)
 
 AS_TEXT = "made as a text field"
 CUSTOM_FIELDS = (
@@ -82,7 +91,7 @@ def webhook_url(settings: Settings, merchant: Merchant) -> str:
         raise SettingsError("RELAY_PUBLIC_URL is missing: the address of this relay as UltraCart reaches it")
     if urlsplit(base).scheme != "https" and not settings.sandbox:
         raise SettingsError(f"RELAY_PUBLIC_URL={base}: UltraCart sends customers' data to https only")
-    return f"{base}/webhooks/ultracart/{merchant.id}"
+    return f"{base}{PATH}/{merchant.id}"
 
 
 def wanted_webhook(services: Services, merchant: Merchant) -> Wanted:
@@ -94,14 +103,9 @@ def wanted_webhook(services: Services, merchant: Merchant) -> Wanted:
 
 
 def shop_webhooks(services: Services, merchant: Merchant) -> Iterator[Webhook]:
-    """Every webhook of the shop."""
-    offset, more = 0, True
-    while more:
-        page = services.shops[merchant.id].webhooks_page(
-            services.shop_budget.permit(merchant.id), offset=offset
-        )
-        yield from page.rows
-        offset, more = page.next_offset, page.more
+    """Every webhook of the shop. Raises DeliveryFailure, Postponed."""
+    shop, budget = services.shops[merchant.id], services.shop_budget
+    return all_webhooks(lambda offset: shop.webhooks_page(budget.permit(merchant.id), offset=offset))
 
 
 def field_names(rules: MappingRules) -> list[str]:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from app.alerts.rules import find_alerts
+from app.alerts.wording import money_text
 from app.cli.capacity import account_capacity, account_words, memory_capacity, memory_words
 from app.cli.store import open_services
 from app.events import OPEN_STATES
@@ -106,6 +107,5 @@ def _sentence(account: Mapping[str, Any]) -> str:
     if gate:
         words = f"gate closed ({gate['reason']}) since {gate['since'][:19]} UTC: {gate['text']}; "
         words += f"tried again at {gate['until'][:19]} UTC"
-    money = ", ".join(f"{cents / 100:.2f} {unit}" for unit, cents in account["money_waiting_cents"].items())
-    age = account["oldest_seconds"]
-    return f"{words}; oldest waits {age} s; money not yet delivered: {money or 'none'}"
+    money, age = money_text(account["money_waiting_cents"]), account["oldest_seconds"]
+    return f"{words}; oldest waits {age} s; money not yet delivered: {money}"

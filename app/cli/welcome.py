@@ -16,6 +16,7 @@ from app.cli.samples_report import post_samples
 from app.cli.supervisor.claims import LOOPBACK
 from app.logs import configure_logs
 from app.settings import Settings, load_settings
+from app.ultracart.webhooks import PATH
 
 READY_SECONDS = 120.0
 
@@ -42,7 +43,7 @@ def banner(settings: Settings) -> str:
         "",
         "=" * 78,
         "  ultracart-relay is up.",
-        f"  Receiver   {root}:{settings.port}/webhooks/ultracart",
+        f"  Receiver   {root}:{settings.port}{PATH}",
         f"  Flower     {root}:{settings.flower_port}/",
         *(_sandbox_lines(root, settings) if settings.sandbox else _real_lines(settings)),
         "=" * 78,

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from app.errors import DeliveryFailure
-from app.events import Fact, Kind, Skipped
+from app.events import ON_ITS_WAY, Fact, Kind, Skipped
 from app.relay.refunds import plan_refund
 from app.relay.sales import plan_sale
 from app.settings import MappingRules
@@ -16,7 +16,6 @@ from app.ultracart.dates import read_stamp
 
 # What a refund comes from has no event's name here: it is fetched, and tells by its amounts.
 FETCHED = "order_update"
-ON_ITS_WAY = frozenset({"ready", "held", "running", "retrying"})
 CHANGED = "what the shop tells now was never told to the relay"
 
 

@@ -5,6 +5,8 @@ from decimal import Decimal
 from typing import Any
 from zlib import crc32
 
+import orjson
+
 from app.events import Event, Fact, Kind, Rule
 from app.relay import contents, raw
 from app.relay.auto_order_states import auto_order_freshness, auto_order_state
@@ -111,7 +113,8 @@ def _person(order: Mapping[str, Any]) -> str:
     """Stands for who bought, as this order tells it; 8 hexadecimal digits."""
     profile = order.get("customer_profile")
     email = profile.get("email") if isinstance(profile, dict) else None
-    return f"{crc32(repr((order.get('billing'), email)).encode()):08x}"
+    told = orjson.dumps((order.get("billing"), email), default=str, option=orjson.OPT_SORT_KEYS)
+    return f"{crc32(told):08x}"
 
 
 def _refunded(event_name: str, order: Mapping[str, Any], sold: bool) -> int | None:

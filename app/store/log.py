@@ -9,9 +9,7 @@ import redis
 from app.events import Kind
 from app.store.connection import store_errors
 from app.store.records import Codec, text
-
-# As in scripts/lib.lua: places of what was backfilled begin here.
-BEHIND = 10**13
+from app.store.scripting import BEHIND_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +45,19 @@ class Log:
 
     def counts(self, account: str) -> AccountCounts:
         """Counts per kind and state, money not yet delivered in cents, and the oldest ready one."""
-        with store_errors():
-            raw = self._client.hgetall(f"n:{account}")
-            money = self._client.hgetall(f"money:{account}")
-            oldest = [self._client.zrange(f"ready:{account}:{kind}", 0, 0, withscores=True) for kind in Kind]
-            backfill = sum(self._client.zcount(f"ready:{account}:{kind}", BEHIND, "+inf") for kind in Kind)
+        with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            pipe.hgetall(f"n:{account}")
+            pipe.hgetall(f"money:{account}")
+            for key in [f"ready:{account}:{kind}" for kind in Kind]:
+                pipe.zrange(key, 0, 0, withscores=True)
+                pipe.zcount(key, BEHIND_MS, "+inf")
+            raw, money, *ready = pipe.execute()
         states: dict[str, dict[str, int]] = {}
         for name, number in raw.items():
             kind, _, state = text(name).partition(":")
             states.setdefault(kind, {})[state] = int(number)
-        scores = [score for found in oldest if found and (score := int(found[0][1])) < BEHIND]
+        oldest, backfill = ready[::2], sum(ready[1::2])
+        scores = [score for found in oldest if found and (score := int(found[0][1])) < BEHIND_MS]
         waiting = {text(currency): int(cents) for currency, cents in money.items() if int(cents)}
         return AccountCounts(states, waiting, min(scores, default=0), backfill)
 

@@ -59,11 +59,13 @@ class ProductMap:
         with store_errors():
             found = self._client.get(key)
         before = products if found is None else json.loads(text(found))
-        changed = [item for item in {**before, **products} if before.get(item) != products.get(item)]
-        changed = [item for item in changed if item not in self.names(account)]
+        changed = {item for item in {**before, **products} if before.get(item) != products.get(item)}
+        if changed:
+            # A person's word of run time goes before the file's.
+            changed -= self.names(account).keys()
         for item_id in changed:
             self._changed(account, merchant_id, item_id, "")
-        if changed or before != products or found is None:
+        if found is None or before != products:
             with store_errors():
                 self._client.set(key, json.dumps(dict(products)))
         return len(changed)

@@ -24,6 +24,8 @@ PARTS = {"admit": ("admit_rows", "admit_rules")}
 # raises it: workers of the version before leave such a transmission to those that know it. Further fields are
 # no such change, they survive everything that an older version does.
 RECORD_VERSION = 1
+# By so many milliseconds what was backfilled stands later in a ready list than what is live.
+BEHIND_MS = 10**13
 
 
 def quote(value: str) -> str:
@@ -38,7 +40,7 @@ def tables(envelopes: Mapping[Kind, str]) -> str:
     lines = [
         "local KINDS = {" + ", ".join(quote(kind) for kind in kinds) + "}",
         "local MONEY, BLOCKS, ENVELOPES = {}, {}, {}",
-        f"local RECORD = {RECORD_VERSION}",
+        f"local RECORD, BEHIND = {RECORD_VERSION}, {BEHIND_MS}",
     ]
     for kind in kinds:
         policy = POLICIES[kind]

@@ -7,7 +7,7 @@ from typing import Any
 import redis
 
 from app.alerts.readings import AccountReading, ClosedGate, Readings, ShopReading, Waiting
-from app.events import OPEN_STATES, Kind, State
+from app.events import ON_ITS_WAY, Kind, State
 from app.policies import POLICIES
 from app.store import look_first
 from app.store.alerts import AlertStore
@@ -92,7 +92,7 @@ class Survey:
         return AccountReading(
             account=name,
             rate_per_minute=self._rates.get(name, 170),
-            waiting=sum(n for state, n in totals if state in OPEN_STATES and state != State.DEAD),
+            waiting=sum(n for state, n in totals if state in ON_ITS_WAY),
             held_cents=counts.money,
             gate=ClosedGate(gate.reason, gate.since, gate.until) if gate else None,
             oldest_money=self._oldest_money(name),

@@ -1,13 +1,14 @@
-"""The webhook that the relay needs in a shop, and how a shop's own one differs; pure, for app.cli.
+"""The webhook that the relay needs in a shop, and how a shop's own one differs; pure.
 
 https://www.ultracart.com/api/#resource_webhook.html
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from app.ultracart import expansions
+from app.ultracart.client_answers import Page
 
 # A delivery holds 10 events at least and 900 kB at most. https://www.ultracart.com/api/webhooks.html
 MAXIMUM_EVENTS = 50
@@ -36,6 +37,9 @@ NEEDED: Mapping[str, frozenset[str]] = {
 
 Webhook = Mapping[str, Any]
 
+# Where a merchant's deliveries come in, below the relay's public address; the merchant's id may follow.
+PATH = "/webhooks/ultracart"
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -59,6 +63,21 @@ def wanted_events(catalogue: Sequence[Mapping[str, Any]]) -> dict[str, dict[str,
         if chosen:
             found[name] = chosen
     return found
+
+
+def all_webhooks(ask: Callable[[int], Page]) -> Iterator[Webhook]:
+    """Every webhook of a shop; `ask` fetches the page at an offset. Raises what it raises."""
+    offset, more = 0, True
+    while more:
+        page = ask(offset)
+        yield from page.rows
+        offset, more = page.next_offset, page.more
+
+
+def count_of(webhook: Webhook, name: str) -> int:
+    """A number that the shop tells of a webhook; 0 where it tells none."""
+    found = webhook.get(name)
+    return int(found) if isinstance(found, int | float) and not isinstance(found, bool) else 0
 
 
 def find_webhook(webhooks: Iterable[Webhook], url: str) -> Webhook | None:

@@ -9,10 +9,10 @@ from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from hmac import compare_digest
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from app.http.hosts import is_loopback, is_this_machine
 from app.settings import Merchant, Secret
 from app.web.answer import Refusal
 
@@ -87,11 +87,7 @@ def _from_here(environ: Mapping[str, Any]) -> bool:
     """Asked by this machine under its own name: no proxy stands between, no stranger's page asks for it."""
     forwarded = any(environ.get(name) for name in FORWARDED)
     host = _host_name(environ.get("HTTP_HOST", ""))
-    return (
-        not forwarded
-        and _is_loopback(environ.get("REMOTE_ADDR", ""))
-        and (host == "localhost" or _is_loopback(host))
-    )
+    return not forwarded and is_loopback(environ.get("REMOTE_ADDR", "")) and is_this_machine(host)
 
 
 def _host_name(header: str) -> str:
@@ -99,13 +95,6 @@ def _host_name(header: str) -> str:
         return urlsplit(f"//{header}").hostname or ""
     except ValueError:
         return ""
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ip_address(address).is_loopback
-    except ValueError:
-        return False
 
 
 def spellings(text: str) -> list[bytes]:

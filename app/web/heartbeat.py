@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
-from app.errors import RelayError
+from app.errors import InstanceMismatch, RelayError
 
 BEAT_SECONDS = 30.0
 
@@ -13,13 +13,20 @@ log = structlog.get_logger()
 
 
 def late(build: Callable[[], Callable[[], bool]]) -> Callable[[], bool]:
-    """A beat that is built by the first one that succeeds: the store may come later than the receiver."""
+    """A beat that is built by the first one that succeeds: the store may come later than the receiver.
+
+    After it met a store that is not ours it is built anew: a person may have accepted that one since.
+    """
     built: list[Callable[[], bool]] = []
 
     def beat() -> bool:
         if not built:
             built.append(build())
-        return built[0]()
+        try:
+            return built[0]()
+        except InstanceMismatch:
+            built.clear()
+            raise
 
     return beat
 

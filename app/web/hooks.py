@@ -19,13 +19,13 @@ from app.relay.facts import facts
 from app.settings import Merchant, Settings
 from app.ultracart.catalogue import EVENT_NAMES
 from app.ultracart.parse import parse_delivery
+from app.ultracart.webhooks import PATH
 from app.web.answer import Answer, Refusal, answer
 from app.web.auth import Guard
 from app.web.body import announced_size, read, unpack
 from app.web.inbox import Inbox
 from app.web.metrics import Meters
 
-PREFIX = "/webhooks/ultracart"
 LONGEST_TURN_SECONDS = 0.05
 RETRY_AFTER = (("Retry-After", "30"),)
 
@@ -180,7 +180,7 @@ def _counts(admission: Admission) -> dict[str, Any]:
 
 def blueprint(receiver: Receiver) -> Blueprint:
     """Both paths, POST only: OPTIONS is no way in either."""
-    hooks = Blueprint("hooks", __name__, url_prefix=PREFIX)
+    hooks = Blueprint("hooks", __name__, url_prefix=PATH)
 
     def receive(merchant_id: str | None = None) -> Answer:
         return receiver.receive(merchant_id, request.environ)

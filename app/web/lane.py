@@ -8,8 +8,9 @@ knows the same paths.
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from app.ultracart.webhooks import PATH
 from app.web.answer import Answer
-from app.web.hooks import PREFIX, Receiver
+from app.web.hooks import Receiver
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -40,4 +41,4 @@ class Lane:
 
 def path(merchant_id: str | None) -> str:
     """Where a merchant's deliveries come in."""
-    return PREFIX if merchant_id is None else f"{PREFIX}/{merchant_id}"
+    return PATH if merchant_id is None else f"{PATH}/{merchant_id}"

@@ -103,7 +103,7 @@ def test_no_password_goes_where_the_server_cannot_take_it(postman: Postman):
 
 
 def test_elsewhere_nothing_is_sent_without_tls(postman: Postman, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(mail, "_is_here", lambda host: False)
+    monkeypatch.setattr(mail, "is_this_machine", lambda host: False)
     assert "no STARTTLS" in mailer(postman).send(MESSAGE)
     assert postman.mails == []
     off = MailChannel(Secret(f"smtp://127.0.0.1:{postman.port}?tls=off"), "a@example.com")

@@ -11,17 +11,11 @@ from app.cli.setup import field_names
 from app.services import utc_now
 from app.settings import MappingRules
 from app.store.records import milliseconds
-from tests.contract.shops import ShopAt
 
 pytestmark = pytest.mark.server
 
 ACCOUNT = "ontraport:DEMO"
 FIELDS = field_names(MappingRules())
-
-
-@pytest.fixture
-def shop(sandbox):
-    return ShopAt(sandbox)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ happens while a worker is at a seam of its work is drawn: it dies, or it is froz
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,9 +16,8 @@ from typing import Any, ClassVar, cast
 import orjson
 import pytest
 import redis
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from app.delivery import attempt as attempts
 from app.delivery.attempt import Attempt, Call
@@ -27,8 +26,8 @@ from app.errors import DeliveryFailure, FailureClass
 from app.events import Delivered, Kind, Outcome
 from app.relay.contacts import ContactPlan
 from app.services import Services
-from app.store import records
 from app.store.scripting import Scripts
+from tests.contract.machines import try_out
 from tests.contract.store_snapshot import Snapshot
 from tests.drill.changed import TIME
 from tests.servers import Valkey
@@ -321,32 +320,9 @@ class Machine(RuleBasedStateMachine):
         self.client.set(CLOCK, round((self.boot + self.shift) * 1000))
 
 
-@pytest.fixture
-def fast_valkey(tmp_path: Any) -> Iterator[Valkey]:
-    """A Valkey that writes nothing to disk: thousands of steps are made on it."""
-    server = Valkey(tmp_path, ["--appendonly", "no"])
-    server.start()
-    yield server
-    server.client.close()
-    server.kill()
-
-
 def test_whatever_happens_each_effect_stands_once(fast_valkey: Valkey, monkeypatch: pytest.MonkeyPatch):
     original = Scripts.source
     by_hand = f"return tonumber(redis.call('GET', '{CLOCK}'))"
     monkeypatch.setattr(Scripts, "source", lambda self, name: original(self, name).replace(TIME, by_hand))
     monkeypatch.setattr(attempts, "boot_seconds", lambda: Machine.here.boot)
-    monkeypatch.setattr(Machine, "client", fast_valkey.client, raising=False)
-    # Ids that come in order make the same choices meet the same transmissions.
-    numbers = itertools.count()
-    monkeypatch.setattr(records, "getrandbits", lambda bits: next(numbers))
-    patience: Any = settings(
-        max_examples=200,
-        stateful_step_count=40,
-        derandomize=True,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-        phases=[Phase.generate, Phase.shrink],
-    )
-    run_state_machine_as_test(Machine, settings=patience)
+    try_out(Machine, fast_valkey, monkeypatch, examples=200, steps=40)

@@ -13,20 +13,9 @@ from tasks import affiliate_polling, item_polling, poll_runs
 from tasks.affiliate_polling import poll_affiliates
 from tasks.item_polling import poll_items
 from tasks.poll_runs import PollReport
-from tests.contract.shops import ShopAt, affiliate, item
-from tests.servers import Sandbox
+from tests.contract.shops import affiliate, item
 
 pytestmark = pytest.mark.server
-
-
-@pytest.fixture
-def shop(sandbox: Sandbox) -> ShopAt:
-    return ShopAt(sandbox)
-
-
-@pytest.fixture
-def merchant(services: Services):
-    return services.settings.merchants["DEMO"]
 
 
 def items(services: Services) -> PollReport:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.errors import StoreUnavailable
+from app.errors import InstanceMismatch, StoreUnavailable
 from app.services import Services
 from app.settings import Secret
 from app.store.records import milliseconds
@@ -102,3 +102,17 @@ def test_a_receiver_beats_although_its_store_comes_later(services):
     assert services.heartbeat.last() is None
     beat_once(beat)
     assert services.heartbeat.last() is not None
+
+
+def test_a_receiver_beats_again_once_its_store_was_accepted_anew(services):
+    accepted = replace(services, mark=services.mark)
+    services.client.set("relay:instance", "another")
+    answers = iter([services.heartbeat.beat, accepted.heartbeat.beat])
+    beat = late(lambda: next(answers))
+    with pytest.raises(InstanceMismatch):
+        beat()
+    services.client.set("relay:instance", services.mark)
+    assert beat() is False
+    assert services.heartbeat.last() is not None
+    with pytest.raises(StopIteration):
+        next(answers)

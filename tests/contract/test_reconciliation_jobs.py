@@ -12,23 +12,12 @@ from tasks import reconciliation
 from tasks.reconciliation import begin, current, go_on, report_of
 from tests.contract.shops import ShopAt
 from tests.integration.orders import Order
-from tests.servers import Sandbox
 
 pytestmark = pytest.mark.server
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 SPAN = Span(NOON - timedelta(hours=12), NOON + timedelta(hours=12))
 NAME = "by-hand"
-
-
-@pytest.fixture
-def shop(sandbox: Sandbox) -> ShopAt:
-    return ShopAt(sandbox)
-
-
-@pytest.fixture
-def merchant(services: Services):
-    return services.settings.merchants["DEMO"]
 
 
 def paid(number: int, begin: datetime = NOON) -> list[Order]:

@@ -1,23 +1,20 @@
 """Anything in any order: whatever happens, everything in the store is in one place and adds up."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from app.errors import InstanceMismatch, LeaseLost
 from app.events import Arrival, Fact, Transmission
-from app.store import records
 from app.store.ledger import Ledger
 from app.store.transmissions import Ending
+from tests.contract.machines import try_out
 from tests.contract.store_snapshot import Snapshot
 from tests.servers import Valkey
 from tests.stores import ACCOUNT, GROW, MARK, STATE, Kinds, Store, arrival, fact, three_kinds
@@ -268,31 +265,8 @@ class Machine(RuleBasedStateMachine):
             assert len(self.store.wake_ups(kind)) <= 2 * self.widest
 
 
-@pytest.fixture
-def fast_valkey(tmp_path: Path) -> Iterator[Valkey]:
-    """A Valkey that writes nothing to disk: thousands of steps are made on it."""
-    server = Valkey(tmp_path, ["--appendonly", "no"])
-    server.start()
-    yield server
-    server.client.close()
-    server.kill()
-
-
 def test_whatever_happens_everything_is_in_one_place_and_adds_up(
     fast_valkey: Valkey, monkeypatch: pytest.MonkeyPatch
 ):
     three_kinds(monkeypatch)
-    monkeypatch.setattr(Machine, "client", fast_valkey.client, raising=False)
-    # Ids that come in order make the same choices meet the same transmissions.
-    numbers = itertools.count()
-    monkeypatch.setattr(records, "getrandbits", lambda bits: next(numbers))
-    patience: Any = settings(
-        max_examples=150,
-        stateful_step_count=30,
-        derandomize=True,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-        phases=[Phase.generate, Phase.shrink],
-    )
-    run_state_machine_as_test(Machine, settings=patience)
+    try_out(Machine, fast_valkey, monkeypatch, examples=150, steps=30)

@@ -8,6 +8,7 @@ import pytest
 from app.services import Services
 from tests.integration.engine import Engine
 from tests.integration.relay import Relay, running_relay
+from tests.listeners import Listener, listening
 from tests.servers import Sandbox, Valkey
 
 
@@ -32,4 +33,11 @@ def relay(
     directory = tmp_path_factory.mktemp("relay")
     rules = getattr(request.module, "RULES", "")
     with running_relay(directory, shared_valkey, shared_sandbox, rules) as found:
+        yield found
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    """A server that writes down whatever it is sent."""
+    with listening() as found:
         yield found

@@ -9,8 +9,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.servers import Valkey
 
 PAGE = 20
 NOTE = 12
@@ -248,3 +251,18 @@ def documented_crm() -> Iterator[tuple[str, Account]]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def environment_of(base: str, valkey: Valkey, directory: Path) -> dict[str, str]:
+    """A relay with real keys set that delivers to the CRM at `base`."""
+    return {
+        "REDIS_URL": valkey.url,
+        "RELAY_DATA_DIR": str(directory / "var"),
+        "ONTRAPORT_APP_ID": "2_1_abc",
+        "ONTRAPORT_API_KEY": "secret",
+        "ONTRAPORT_BASE_URL": base,
+        "ONTRAPORT_RATE_PER_MINUTE": "6000",
+        "ULTRACART_MERCHANT_ID": "DEMO",
+        "WEBHOOK_USERNAME": "shop",
+        "WEBHOOK_PASSWORD": "s3cret",
+    }

@@ -1,7 +1,6 @@
 """`relay alerts`, `relay status` and `/metrics` on a real store: what is wrong, and when it clears."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,17 +12,11 @@ from app.settings import load_settings
 from app.web.readings import StoreNumbers
 from tests.integration.engine import ACCOUNT, arrivals
 from tests.integration.orders import Order, delivery
-from tests.listeners import Listener, listening
+from tests.listeners import Listener
 from tests.servers import free_port
 from workers.watch import Watch
 
 pytestmark = pytest.mark.server
-
-
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    with listening() as found:
-        yield found
 
 
 @pytest.fixture

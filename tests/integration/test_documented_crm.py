@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.documented_crm import Account, documented_crm
+from tests.integration.documented_crm import Account, documented_crm, environment_of
 from tests.integration.orders import Order, delivery
 from tests.servers import Valkey, Web, Worker, wait_until
 
@@ -17,17 +17,7 @@ pytestmark = pytest.mark.server
 def relay(tmp_path: Path, valkey: Valkey) -> Iterator[tuple[Web, Account]]:
     """A receiver and a worker with real keys set, and the account that they write to."""
     with documented_crm() as (base, account):
-        environment = {
-            "REDIS_URL": valkey.url,
-            "RELAY_DATA_DIR": str(tmp_path / "var"),
-            "ONTRAPORT_APP_ID": "2_1_abc",
-            "ONTRAPORT_API_KEY": "secret",
-            "ONTRAPORT_BASE_URL": base,
-            "ONTRAPORT_RATE_PER_MINUTE": "6000",
-            "ULTRACART_MERCHANT_ID": "DEMO",
-            "WEBHOOK_USERNAME": "shop",
-            "WEBHOOK_PASSWORD": "s3cret",
-        }
+        environment = environment_of(base, valkey, tmp_path)
         web, worker = Web(tmp_path, environment), Worker(tmp_path, environment)
         web.start()
         worker.start()

@@ -13,7 +13,7 @@ from app.sandbox.server import running_sandbox
 from app.services import Services, build_services
 from app.settings import load_settings
 from tests.integration.crm_state import in_account, in_sandbox
-from tests.integration.documented_crm import documented_crm
+from tests.integration.documented_crm import documented_crm, environment_of
 from tests.integration.driver import Driver
 from tests.integration.engine import ACCOUNT, arrivals
 from tests.integration.life import AFFILIATE, CREDITED, NOTED, Life, deliveries
@@ -104,18 +104,8 @@ def test_lives_through_real_workers(relay: Relay):
 
 def test_lives_in_another_crm_of_the_documented_api(valkey: Valkey, tmp_path: Path):
     with documented_crm() as (base, account):
-        environment = {
-            "REDIS_URL": valkey.url,
-            "RELAY_DATA_DIR": str(tmp_path / "var"),
-            "ONTRAPORT_APP_ID": "2_1_abc",
-            "ONTRAPORT_API_KEY": "secret",
-            "ONTRAPORT_BASE_URL": base,
-            "ONTRAPORT_RATE_PER_MINUTE": "600000",
-            "ULTRACART_MERCHANT_ID": "DEMO",
-            "WEBHOOK_USERNAME": "shop",
-            "WEBHOOK_PASSWORD": "s3cret",
-            "LIVE_SINCE": "2026-01-01T00:00:00Z",
-        }
+        environment = environment_of(base, valkey, tmp_path)
+        environment |= {"ONTRAPORT_RATE_PER_MINUTE": "600000", "LIVE_SINCE": "2026-01-01T00:00:00Z"}
         services = build_services(load_settings(environment))
         lives = [Life(f"d{number}", number) for number in range(8)]
         tell(services, lives)

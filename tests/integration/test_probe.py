@@ -1,6 +1,6 @@
 """The end-to-end probe: what it proves, what it finds broken, and whom it pings."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -19,12 +19,6 @@ from tests.stores import Clock
 from workers.watch import Watch
 
 pytestmark = pytest.mark.server
-
-
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    with listening() as found:
-        yield found
 
 
 @pytest.fixture

@@ -17,17 +17,11 @@ from app.store.instance import born
 from app.store.transmissions import Ending, Settlement
 from tests.integration.engine import ACCOUNT, arrivals
 from tests.integration.orders import Order, delivery
-from tests.listeners import Listener, listening
+from tests.listeners import Listener
 from tests.stores import Clock
 from workers.watch import REST_SECONDS, Watch
 
 pytestmark = pytest.mark.server
-
-
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    with listening() as found:
-        yield found
 
 
 @pytest.fixture

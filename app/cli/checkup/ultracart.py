@@ -8,7 +8,7 @@ from app.cli.setup import shop_webhooks, wanted_webhook
 from app.errors import DeliveryFailure, Postponed, SettingsError
 from app.services import Services
 from app.settings import Merchant
-from app.ultracart.webhooks import Webhook, differences, find_webhook, lacking
+from app.ultracart.webhooks import Webhook, count_of, differences, find_webhook, lacking
 
 
 def check_ultracart(services: Services, merchant: Merchant) -> Iterator[Check]:
@@ -43,7 +43,7 @@ def _webhook(services: Services, merchant: Merchant) -> Iterator[Check]:
 
 
 def _registered(about: str, known: Webhook, found: list[str]) -> Iterator[Check]:
-    failures, pending = _count(known, "consecutive_failures"), _count(known, "pending")
+    failures, pending = count_of(known, "consecutive_failures"), count_of(known, "pending")
     if known.get("disabled"):
         yield wrong(
             about, "disabled by UltraCart or a person", "Run `relay setup`, then look for missed orders"
@@ -89,8 +89,3 @@ def _mapping(services: Services, merchant: Merchant) -> Check:
         text = f"{unmapped} of {len(mapping)} items have no entry: their products are called as the items are"
         return ok(about, text)
     return ok(about, f"{len(mapping)} items")
-
-
-def _count(webhook: Webhook, name: str) -> int:
-    found = webhook.get(name)
-    return int(found) if isinstance(found, int | float) and not isinstance(found, bool) else 0

@@ -9,8 +9,7 @@ local t = redis.call('HMGET', key, 'st', 'a', 'k', 's', 'e', 'm', 'cu')
 if t[1] ~= 'dead' then return t[1] or '' end
 local account, kind, row = t[2], t[3], 'l:' .. t[2] .. ':' .. t[4]
 if contact ~= '' then
-  local other, its_token = string.match(redis.call('HGET', contact, 'lk') or '', '^(%S+) (%S+)$')
-  if other and owns(other, its_token) then return 'busy' end
+  if held_by_another(redis.call('HGET', contact, 'lk')) then return 'busy' end
   local invoices = redis.call('HGET', contact, 'inv')
   redis.call('HSET', contact, 'inv', invoices and (invoices .. ' ' .. record) or record)
 end

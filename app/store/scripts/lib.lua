@@ -1,5 +1,5 @@
 -- Shared by every script: the state changes that must look the same wherever they happen.
--- KINDS, BLOCKS, MONEY and ENVELOPES are put before this text by app/store/scripting.py.
+-- KINDS, BLOCKS, MONEY, ENVELOPES, RECORD and BEHIND are put before this text by app/store/scripting.py.
 
 local function clock()
   local t = redis.call('TIME')
@@ -55,10 +55,8 @@ local function push(kind, tid)
   redis.call('LPUSH', kind, message)
 end
 
--- What was backfilled (`o`) stands behind all that is live: its place in a ready list is so many ms later.
+-- What was backfilled (`o`) stands behind all that is live, at its own time and BEHIND.
 -- One that something live waits for is `awaited`: it keeps its origin and goes as if it were live.
-local BEHIND = 1e13
-
 local function place(tid, created)
   if redis.call('HGET', 't:' .. tid, 'o') == 'backfill' then return text(created + BEHIND) end
   return created
