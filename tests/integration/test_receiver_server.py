@@ -247,6 +247,8 @@ def test_many_that_stall_give_their_threads_back(hurried: Running) -> None:
         stalled = [opened.enter_context(hurried.connect()) for _ in range(THREADS + 8)]
         for connection in stalled:
             connection.sendall(head(length(100), CLOSE) + b"[")
+        # Who comes at the same moment and waits as long for a thread is ended with them, and comes again.
+        assert status(drained(stalled[0])) == 408
         assert status(hurried.ask(posted(delivery(order("BEHIND")), CLOSE))) == 200
     wait_for(hurried.alive)
 
