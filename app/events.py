@@ -10,6 +10,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+# More than any shop's money, or its count of anything: such a number is a mistake.
+MOST_AMOUNT = 10**12
+
 
 class Kind(StrEnum):
     """What a transmission is about: one task, one queue, one row of policy each."""

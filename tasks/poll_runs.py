@@ -19,7 +19,6 @@ from app.events import Arrival, Event, Kind, Unreadable
 from app.relay.facts import facts
 from app.services import Services
 from app.settings import Merchant
-from app.store.letters import Wanted
 from app.store.polling import Turn
 from app.store.ultracart_budget import BACKGROUND
 from app.ultracart.client import Permit, UltracartClient
@@ -115,9 +114,8 @@ class PollRun:
     @cached_property
     def _dead(self) -> frozenset[str]:
         """Subjects that have been dead for as long as `dead_for`."""
-        wanted = Wanted(account=self.merchant.account, until=self.now() - self.dead_for)
-        letters = self.services.dead_letters.find(wanted)
-        return frozenset(one.subject for one in letters if one.kind in POLLED)
+        until = self.now() - self.dead_for
+        return self.services.dead_letters.subjects(self.merchant.account, POLLED, until)
 
     def _is_dead(self, event: Event | Unreadable) -> bool:
         if isinstance(event, Unreadable) or not self._dead:

@@ -5,10 +5,9 @@ from datetime import datetime, timedelta
 
 
 def money_text(cents: Mapping[str, int]) -> str:
-    """`150.00 USD, 20.00 EUR`, or `none`."""
-    return (
-        ", ".join(f"{number / 100:.2f} {unit}".strip() for unit, number in cents.items() if number) or "none"
-    )
+    """`1,150.00 USD, 20.00 EUR`, or `none`."""
+    told = (f"{number / 100:,.2f} {unit}".strip() for unit, number in sorted(cents.items()) if number)
+    return ", ".join(told) or "none"
 
 
 def span_text(span: timedelta) -> str:

@@ -7,8 +7,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from app.alerts.wording import money_text
 from app.cli.dead_close import discard, done
-from app.cli.dead_options import as_json, filtered, find_letter, money_of, money_words, written
+from app.cli.dead_options import as_json, filtered, find_letter, money_of, written
 from app.cli.dead_replay import replay
 from app.cli.store import open_services
 from app.services import Services
@@ -107,7 +108,7 @@ def _groups(found: Iterable[Group]) -> Table:
     for one in found:
         table.add_row(
             one.key, str(one.count), f"{one.oldest:%Y-%m-%d %H:%M}", f"{one.latest:%Y-%m-%d %H:%M}",
-            money_words(one.money), one.reason,
+            money_text(one.money), one.reason,
         )  # fmt: skip
     return table
 
@@ -121,8 +122,7 @@ def _lines(letter: DeadLetter, history: History) -> Iterator[str]:
     if letter.replays:
         yield f"replayed {letter.replays} times, last at {letter.replayed_at:%Y-%m-%d %H:%M:%S} UTC"
     for one in letter.followers:
-        amount = money_words({one.currency: one.cents}) if one.currency else ""
-        yield f"holds back: {one.id} {one.kind} {amount}".rstrip()
+        yield f"holds back: {one.id} {one.kind} {money_of(one)}".rstrip()
     for number, call in enumerate(history.exchanges, 1):
         yield f"\n{number}. {call['started_at']} {call['method']} {call['path']} ({call['milliseconds']} ms)"
         yield f"   sent: {call['request'] or '-'}"

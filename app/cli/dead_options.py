@@ -1,6 +1,6 @@
 """What the commands of `relay dead` share: which letters are meant, and how they are written; for app.cli."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Any
@@ -8,11 +8,12 @@ from typing import Any
 import click
 import orjson
 
+from app.alerts.wording import money_text
 from app.delivery.replays import Plan
 from app.errors import FailureClass, SettingsError
 from app.events import Kind
 from app.services import Services
-from app.store.letters import DeadLetter, Wanted
+from app.store.letters import DeadLetter, Follower, Wanted
 
 UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
@@ -94,21 +95,19 @@ def find_letter(services: Services, transmission_id: str) -> DeadLetter:
     raise SettingsError(f"{transmission_id} is {ended.state} by {ended.actor} at {at}{record}{why}")
 
 
-def money_words(money: Mapping[str, int]) -> str:
-    """`1,234.50 USD, 8.00 EUR`."""
-    return ", ".join(f"{cents / 100:,.2f} {unit}" for unit, cents in sorted(money.items()) if cents)
-
-
-def money_of(letter: DeadLetter) -> str:
+def money_of(one: DeadLetter | Follower) -> str:
     """Its money, or nothing."""
-    return money_words({letter.currency: letter.cents}) if letter.currency else ""
+    return money_text({one.currency: one.cents}) if one.currency and one.cents else ""
 
 
 def plan_words(plan: Plan) -> str:
     """How many, of which kinds, how much money; and what was left out."""
     kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(plan.kinds.items()))
     parts = [f"{len(plan.ids)} dead letter{'' if len(plan.ids) == 1 else 's'}"]
-    parts += [f" ({kinds})" if kinds else "", f", {money}" if (money := money_words(plan.money)) else ""]
+    parts += [
+        f" ({kinds})" if kinds else "",
+        f", {money_text(plan.money)}" if any(plan.money.values()) else "",
+    ]
     if plan.in_doubt:
         parts.append(f"; left out: {plan.in_doubt} in doubt (name them, or say --class unknown)")
     return "".join(parts)

@@ -10,10 +10,10 @@ from hashlib import blake2b
 from math import floor
 from typing import Any
 
+from app.events import MOST_AMOUNT
 from app.relay.money import cents
 from app.ultracart.dates import read_milliseconds
 
-MOST = 10**12
 MAX_KEY = 64
 # A date of the year 2100 or later is none: nothing that is told afterwards would ever be newer.
 FARTHEST = 4_102_444_800_000
@@ -23,7 +23,7 @@ def whole_cents(value: Any) -> int | None:
     """A number in cents; None for what is none, or more than any shop's money."""
     if type(value) is float or type(value) is int:
         # The receiver's way, quick: what a float is off by is far less than the fourth digit kept here.
-        if not -MOST <= value <= MOST:
+        if not -MOST_AMOUNT <= value <= MOST_AMOUNT:
             return None
         return floor(round(value * 100, 4) + 0.5) if value >= 0 else -floor(round(value * -100, 4) + 0.5)
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
@@ -32,7 +32,7 @@ def whole_cents(value: Any) -> int | None:
         number = Decimal(str(value))
     except InvalidOperation:
         return None
-    return cents(number) if number.is_finite() and abs(number) <= MOST else None
+    return cents(number) if number.is_finite() and abs(number) <= MOST_AMOUNT else None
 
 
 def money_cents(holder: Any, name: str) -> int | None:

@@ -1,6 +1,7 @@
 """What was tried and given up: kept until a person or a newer snapshot acts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -50,6 +51,18 @@ class DeadLetters:
             for start in range(0, len(ids), PAGE):
                 page = [text(tid) for tid in ids[start : start + PAGE]]
                 yield from filter(wanted.fits, self.read(page))
+
+    def subjects(self, account: str, kinds: Collection[str], until: datetime) -> frozenset[str]:
+        """The subjects of these kinds that died until then; two fields of each letter are read, no more."""
+        with store_errors():
+            ids: Any = self._client.zrangebyscore(f"dead:{account}", "-inf", milliseconds(until))
+        found: set[str] = set()
+        for start in range(0, len(ids), PAGE):
+            with store_errors(), self._client.pipeline(transaction=False) as pipe:
+                for tid in ids[start : start + PAGE]:
+                    pipe.hmget(f"t:{text(tid)}", "k", "s")
+                found |= {_text(subject) for kind, subject in pipe.execute() if _text(kind) in kinds}
+        return frozenset(found)
 
     def count(self, account: str) -> int:
         """How many dead letters an account has."""

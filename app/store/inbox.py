@@ -12,7 +12,7 @@ import orjson
 import redis
 
 from app.errors import StoreUnavailable
-from app.events import Admission, Arrival, Fact, Unreadable
+from app.events import MOST_AMOUNT, Admission, Arrival, Fact, Unreadable
 from app.store.connection import store_errors
 from app.store.records import Codec, id_maker
 from app.store.scripting import Scripts
@@ -22,7 +22,6 @@ EVENTS_PER_CALL = 500
 DEDUPE_SECONDS = 7 * 86400
 MEMORY_LIMIT = 0.85
 MEMORY_CHECK_SECONDS = 0.5
-MOST_MONEY = Decimal(10**12)
 # What a whole delivery may wait for the store.
 LONGEST_SECONDS = 2.0
 
@@ -132,4 +131,4 @@ def _packed(fact: Fact) -> tuple[str | int, ...]:
 
 def _cents(amount: Decimal) -> int:
     """What the counters of waiting money take; 0 for what no sale can be worth, or they would overflow."""
-    return int(amount * 100) if abs(amount) <= MOST_MONEY else 0
+    return int(amount * 100) if abs(amount) <= MOST_AMOUNT else 0

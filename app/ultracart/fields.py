@@ -13,12 +13,10 @@ from typing import Any, TypeVar, cast, get_type_hints
 import marshmallow
 from marshmallow import EXCLUDE, Schema, ValidationError
 
+from app.events import MOST_AMOUNT
 from app.ultracart.dates import read_stamp
 
 Model = TypeVar("Model")
-
-# More than any shop's money, or its count of anything.
-MOST = 10**12
 
 
 class Text(marshmallow.fields.Field[str]):
@@ -40,7 +38,7 @@ class Number(marshmallow.fields.Field[Decimal]):
             number = Decimal(str(value).strip())
         except InvalidOperation as error:
             raise ValidationError("is no number") from error
-        if not number.is_finite() or abs(number) > MOST or number.adjusted() < -20:
+        if not number.is_finite() or abs(number) > MOST_AMOUNT or number.adjusted() < -20:
             raise ValidationError("is an absurd number")
         return number
 

@@ -30,6 +30,23 @@ def test_a_dead_letter_says_what_and_why_and_how_much(store: Store):
     assert store.money() == {"USD": 1234}
 
 
+def test_the_subjects_that_died_of_some_kinds_until_a_moment(store: Store, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(dead_letters, "PAGE", 1)
+    for died, (subject, kind) in enumerate(
+        [
+            ("order:1", Kinds.SALE),
+            ("order:2", Kinds.REFUND),
+            ("order:3", Kinds.SALE),
+            ("order:4", Kinds.SALE),
+        ],
+        1,
+    ):
+        tid = store.sale(subject, kind=kind)
+        store.bury(tid)
+        store.client.zadd(f"dead:{ACCOUNT}", {tid: died})
+    assert store.letters.subjects(ACCOUNT, {Kinds.SALE}, moment(3)) == {"order:1", "order:3"}
+
+
 def test_only_the_dead_are_shown(store: Store):
     tid = store.sale()
     assert store.letters.show(tid) is None
