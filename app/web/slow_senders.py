@@ -29,8 +29,9 @@ log = structlog.get_logger()
 class SlowSenders:
     """Ends the reading of every connection whose request is unanswered for longer than `longest` seconds.
 
-    What has come of the body by then is half a delivery (app.web.body refuses it), so it comes again. So does
-    a whole one that has waited as long for a thread: from outside they look alike, and its sender has given up.
+    What has come of the body by then is half a delivery (app.web.body refuses it), so it comes again. So
+    does a whole one that has waited as long for a thread: from outside they look alike, and its sender has
+    given up.
     """
 
     def __init__(self, longest: float = LONGEST_SECONDS, now: Callable[[], float] = time.monotonic) -> None:
