@@ -215,36 +215,39 @@ def _stale(plan: ContactPlan, fields: Mapping[str, str]) -> frozenset[str]:
 def _confirmed(row: str, plan: ContactPlan, fields: Mapping[str, str]) -> list[Write]:
     """Unchanged, but now known to be as new as this: what is older must not overwrite it."""
     return [
-        (row, f"v:{name}", _written_age(plan, name))
+        write
         for name, values in plan.groups.items()
         if fields.get(f"h:{name}") == group_hash(values) and plan.age(name) > _age(fields, name)
+        for write in _aged(row, plan, name)
     ]
 
 
 def _age(fields: Mapping[str, str], name: str) -> tuple[int, int]:
-    """How new what stands in a field group is, as `_written_age` kept it."""
+    """How new what stands in a field group is: when it was told, and when that was seen.
+
+    `v:` is when, as every version of the relay reads it. `s:` is that and when it was seen, and says nothing
+    once an older version has written another `v:`. Some had both in `v:`.
+    """
     told, _, seen = fields.get(f"v:{name}", "").partition(" ")
-    return int(told or 0), int(seen or 0)
+    same, _, seen_then = fields.get(f"s:{name}", "").partition(" ")
+    return int(told or 0), int((seen_then if same == told else seen) or 0)
 
 
-def _written_age(plan: ContactPlan, name: str) -> str:
+def _aged(row: str, plan: ContactPlan, name: str) -> list[Write]:
     told, seen = plan.age(name)
-    return f"{told} {seen}" if seen else str(told)
+    return [(row, f"v:{name}", told), *([(row, f"s:{name}", f"{told} {seen}")] if seen else [])]
 
 
 def _told(row: str, plan: ContactPlan, groups: tuple[str, ...]) -> list[Write]:
     """Before it is sent: whether a write that breaks off arrived is unknown; what is older is old now."""
     told: list[Write] = []
     for name in groups:
-        told += [(row, f"h:{name}", ""), (row, f"v:{name}", _written_age(plan, name))]
+        told += [(row, f"h:{name}", ""), *_aged(row, plan, name)]
     return told
 
 
 def _writes(row: str, contact_id: str, plan: ContactPlan, groups: tuple[str, ...]) -> list[Write]:
     writes: list[Write] = [(row, "id", contact_id)]
     for name in groups:
-        writes += [
-            (row, f"h:{name}", group_hash(plan.groups[name])),
-            (row, f"v:{name}", _written_age(plan, name)),
-        ]
+        writes += [(row, f"h:{name}", group_hash(plan.groups[name])), *_aged(row, plan, name)]
     return writes

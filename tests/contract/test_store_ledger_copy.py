@@ -154,7 +154,8 @@ def test_totals_grow_and_a_fact_is_as_it_is_known_here(store: Store, here, file,
 
 def test_a_contact_keeps_its_id_and_gains_invoices(store: Store):
     fill(store, {CONTACT: {"id": "7", "inv": "3 4", "h:name": "new", "v:name": "2"}})
-    bring(store, [Row(CONTACT, {"id": "7", "inv": "1 3", "h:name": "old", "v:name": "1", "h:address": "a"})])
+    older = {"h:name": "old", "v:name": "1", "s:name": "1 9", "h:address": "a"}
+    bring(store, [Row(CONTACT, {"id": "7", "inv": "1 3", **older})])
     assert dict(store.ledger.read(CONTACT)) == {
         "id": "7", "inv": "3 4 1", "h:name": "new", "v:name": "2", "h:address": "a",
     }  # fmt: skip

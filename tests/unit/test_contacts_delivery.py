@@ -103,6 +103,18 @@ def test_of_one_age_the_snapshot_that_was_seen_later_is_the_newer_one():
     assert desk.crm.sent[-1][1]["city"] == "Waco"
 
 
+def test_ages_are_numbers_that_every_version_reads_and_those_of_every_version_are_read():
+    desk = Desk()
+    write_contact(desk.attempt(), replace(PLAN, seen=500))
+    row = desk.ledger.rows[ROW]
+    assert (row["v:address"], row["s:address"]) == ("100", "100 500")
+    moved = replace(PLAN, groups={"address": {"city": "Reno"}}, seen=400)
+    for older in ({"v:address": "100 500", "s:address": ""}, {"v:address": "200"}):
+        assert changed_groups(moved, row | older) == ()
+    # A version that does not know `s:` has written: what was seen before says nothing of it.
+    assert changed_groups(replace(moved, version=200), row | {"v:address": "200"}) == ("address",)
+
+
 def test_a_group_may_have_an_age_of_its_own():
     desk = Desk()
     write_contact(desk.attempt(), replace(PLAN, groups={"status": {"f1": "shipped"}}, dated={"status": 700}))

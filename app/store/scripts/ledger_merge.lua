@@ -43,7 +43,7 @@ local function invoices()
 end
 
 for field, value in pairs(theirs) do
-  local letter, name = string.match(field, '^([fwvh]):(.+)')
+  local letter, name = string.match(field, '^([fwvhs]):(.+)')
   -- A fact with its content and age, a group of fields with its age: both or none.
   local leader = kind_of_row == 'c' and name and ours['h:' .. name] or name and ours['f:' .. name]
   if another_contact or (any and IN_FLIGHT[field]) or (letter and leader) then
