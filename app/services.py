@@ -33,6 +33,7 @@ from app.store.scripting import Scripts
 from app.store.survey import Survey
 from app.store.transmissions import Transmissions
 from app.store.ultracart_budget import UltracartBudget
+from app.store.witness import Witness
 from app.ultracart.client import UltracartClient
 from app.ultracart.parse import read_payload
 
@@ -65,7 +66,12 @@ class Services:
     def transmissions(self) -> Transmissions:
         """Claim and settle."""
         return Transmissions(
-            self.scripts, read_payload, mark=self.mark, synced=self.synced, **self._retention
+            self.scripts,
+            read_payload,
+            mark=self.mark,
+            synced=self.synced,
+            witness=Witness(self.settings.data_dir),
+            **self._retention,
         )
 
     @property

@@ -18,7 +18,7 @@ LOOK_FIRST = "relay:look_first"
 
 def known_mark(data_dir: Path, configured: str) -> str:
     """What this relay knows of itself: RELAY_INSTANCE first, then the data directory, else ''."""
-    return configured or _remembered(data_dir, "instance")
+    return configured or remembered(data_dir, "instance")
 
 
 def open_store(client: redis.Redis, data_dir: Path, configured: str) -> str:
@@ -36,7 +36,7 @@ def open_store(client: redis.Redis, data_dir: Path, configured: str) -> str:
         return _begin(client, data_dir, configured)
     if known and text(stored) != known and not _succeeds(client, known):
         raise InstanceMismatch(INSTANCE_HELP)
-    _remember(data_dir, "instance", text(stored))
+    remember(data_dir, "instance", text(stored))
     return text(stored)
 
 
@@ -64,11 +64,11 @@ def live_since(
         return configured
     file = f"live-{account.replace(':', '-')}"
     # Whole seconds, as the shop's dates are: what is paid in the same second is not before it.
-    first = _remembered(data_dir, file) or str(milliseconds(now.replace(microsecond=0)))
+    first = remembered(data_dir, file) or str(milliseconds(now.replace(microsecond=0)))
     with store_errors():
         client.set(f"live:{account}", first, nx=True)
         kept = text(client.get(f"live:{account}") or first)
-    _remember(data_dir, file, kept)
+    remember(data_dir, file, kept)
     return moment(kept)
 
 
@@ -91,7 +91,7 @@ def _begin(client: redis.Redis, data_dir: Path, configured: str) -> str:
         client.set("relay:born", milliseconds_now(client), nx=True)
         stored = client.get(KEY)
     mark = text(stored) if stored else fresh
-    _remember(data_dir, "instance", mark)
+    remember(data_dir, "instance", mark)
     return mark
 
 
@@ -102,13 +102,15 @@ def _succeeds(client: redis.Redis, known: str) -> bool:
     return replaced is not None and text(replaced) == known
 
 
-def _remembered(data_dir: Path, name: str) -> str:
+def remembered(data_dir: Path, name: str) -> str:
+    """What a file of the data directory holds; '' without it."""
     file = data_dir / name
     return file.read_text().strip() if file.exists() else ""
 
 
-def _remember(data_dir: Path, name: str, value: str) -> None:
-    if _remembered(data_dir, name) == value:
+def remember(data_dir: Path, name: str, value: str) -> None:
+    """Puts a value into a file of the data directory, whole or not at all. Raises OSError."""
+    if remembered(data_dir, name) == value:
         return
     data_dir.mkdir(parents=True, exist_ok=True)
     draft = data_dir / f"{name}.{secrets.token_hex(4)}"

@@ -10,6 +10,7 @@ from app.events import Kind, Transmission
 from app.store.connection import store_errors
 from app.store.records import Codec, moment
 from app.store.scripting import Scripts
+from app.store.witness import Witness
 
 CLAIM_LEASE_MS = 30_000
 
@@ -72,6 +73,7 @@ class Transmissions:
         *,
         mark: str,
         synced: bool = True,
+        witness: Witness | None = None,
         payload_seconds: int,
         exchange_seconds: int,
         ledger_seconds: int,
@@ -80,6 +82,7 @@ class Transmissions:
         self._read_payload = read_payload
         self._mark = mark
         self._synced = int(synced)
+        self._witness = witness or Witness()
         self._seconds = (payload_seconds, exchange_seconds)
         self._ledger_seconds = ledger_seconds
 
@@ -87,7 +90,7 @@ class Transmissions:
         """Takes a ready transmission for 30 s under `token`. Raises StoreUnavailable, InstanceMismatch."""
         with store_errors():
             answer = self._scripts.run(
-                "claim", self._mark, transmission_id, token, CLAIM_LEASE_MS, int(alone), self._synced
+                "claim", self._mark, transmission_id, token, CLAIM_LEASE_MS, int(alone)
             )
         word = answer[0].decode()
         if word == "claimed":
@@ -121,9 +124,11 @@ class Transmissions:
     def tick(self, process: str, slots: int, limit: int = 500) -> Round:
         """One dispatcher round; any number may run at once. Raises StoreUnavailable, InstanceMismatch."""
         with store_errors():
-            lost, ended, poisoned, probes = self._scripts.run(
-                "tick", self._mark, process, slots, limit, self._synced
+            seen = self._witness
+            lost, ended, poisoned, probes, server, now = self._scripts.run(
+                "tick", self._mark, process, slots, limit, self._synced, seen.server, seen.seen_ms
             )
+        seen.saw(server.decode(), int(now))
         return Round(lost, ended, poisoned, tuple(account.decode() for account in probes))
 
     def _transmission(self, transmission_id: str, token: str, alone: bool, answer: list[Any]) -> Transmission:

@@ -1,5 +1,5 @@
 -- Gives a ready transmission to one worker, with a lease.
--- ARGV: mark, tid, token, lease ms, alone (0|1), synced (0|1: the server puts each write on its disk at once)
+-- ARGV: mark, tid, token, lease ms, alone (0|1)
 -- Answers {'claimed', t, blob, ledger row, look first since} or {'nothing', why}; 'suspect' asks to come again
 -- alone.
 local LEFT = 5000
@@ -7,7 +7,6 @@ local refused = check_instance(ARGV[1])
 if refused then return refused end
 local tid, token, lease, alone = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local now = clock()
-meet_server(ARGV[6] == '1', now)
 local t = redis.call('HMGET', 't:' .. tid, 'st', 'a', 'k', 's', 'e', 'dn', 'c', 'z')
 local state, account, kind = t[1], t[2], t[3]
 if not state then return {'nothing', 'unknown'} end
@@ -28,9 +27,12 @@ if tonumber(t[6] or '0') >= 3 and alone == '0' then return {'suspect'} end
 redis.call('ZREM', handed, tid)
 local gate = redis.call('HGET', 'g:' .. account, 'state')
 local closed = gate and gate ~= 'open'
-if closed or is_settling(now) then
+local met = is_met()
+if closed or not met or is_settling(now) then
   redis.call('ZADD', 'ready:' .. account .. ':' .. kind, place(tid, t[7]), tid)
-  return {'nothing', closed and 'gate closed' or 'the store lost writes: what was in flight then may end first'}
+  if closed then return {'nothing', 'gate closed'} end
+  if not met then return {'nothing', 'the store was started again: a dispatcher looks at it first'} end
+  return {'nothing', 'the store lost writes: what was in flight then may end first'}
 end
 redis.call('ZREM', 'ready:' .. account .. ':' .. kind, tid)
 redis.call('HSET', 't:' .. tid, 'st', 'running', 'tk', token, 'al', alone)

@@ -35,16 +35,32 @@ local function is_settling(now)
   return now - tonumber(redis.call('GET', 'relay:look_first') or '0') < SETTLING
 end
 
+local function server_id() return string.match(redis.call('INFO', 'server'), 'run_id:(%x+)') end
+
+-- Whether a dispatcher has met this server, or there was none before it.
+local function is_met()
+  local known = redis.call('HGET', 'relay:server', 'id')
+  return not known or known == server_id()
+end
+
 -- Another server than before may lack the last writes (failover, crash without a sync, a restored copy): from
 -- now on what is older is looked up in the CRM before it is written. `synced`: each write is on its disk.
-local function meet_server(synced, now)
-  local id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-  local known = redis.call('HMGET', 'relay:server', 'id', 'seen')
-  if known[1] == id then return end
-  redis.call('HSET', 'relay:server', 'id', id, 'seen', text(now))
-  if known[1] and (not synced or now - tonumber(known[2]) > LONG_AWAY) then
+-- `witnessed` is the server that the caller saw last and `at` when, by the store's clock then: a server whose
+-- own last sign of life (`was`) is earlier has lost what was between. Each process judges for itself.
+local function meet_server(synced, now, witnessed, at)
+  local id = server_id()
+  local known = redis.call('HMGET', 'relay:server', 'id', 'seen', 'was')
+  local was, lost = known[3], false
+  if known[1] ~= id then
+    was = id .. ' ' .. (known[2] or '')
+    redis.call('HSET', 'relay:server', 'id', id, 'was', was)
+    lost = known[1] and (not synced or now - tonumber(known[2]) > LONG_AWAY)
+  end
+  local since = tonumber(string.match(was or '', '^' .. id .. ' (%d+)$'))
+  if lost or (since and witnessed ~= '' and witnessed ~= id and tonumber(at) > since) then
     redis.call('SET', 'relay:look_first', text(now))
   end
+  return id
 end
 
 -- The wake-up: a message as celery and kombu would have written it, with nothing but the id.

@@ -1,11 +1,12 @@
 -- The dispatcher's round: who works, what is due, whose lease ended, which wake-ups were lost, whose gate opens.
--- ARGV: mark, process, slots (0 = only looks on), limit, synced (as in claim.lua)
--- Answers {lost wake-ups, ended leases, poisoned, accounts to probe}
+-- ARGV: mark, process, slots (0 = only looks on), limit, synced (0|1: the server puts each write on its disk at
+--       once), the server that this process saw last ('' = none) and when
+-- Answers {lost wake-ups, ended leases, poisoned, accounts to probe, this server, now}
 local refused = check_instance(ARGV[1])
 if refused then return refused end
 local process, slots, limit = ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local now = clock()
-meet_server(ARGV[5] == '1', now)
+local server = meet_server(ARGV[5] == '1', now, ARGV[6], ARGV[7])
 redis.call('HSET', 'relay:server', 'seen', text(now))
 if slots > 0 then
   redis.call('ZADD', 'relay:processes', now, process .. ' ' .. slots)
@@ -70,4 +71,4 @@ for _, account in ipairs(redis.call('SMEMBERS', 'accounts')) do
 end
 if lost > 0 then redis.call('HINCRBY', 'n:engine', 'lost wake-ups', lost) end
 if ended > 0 then redis.call('HINCRBY', 'n:engine', 'ended leases', ended) end
-return {lost, ended, poisoned, probes}
+return {lost, ended, poisoned, probes, server, text(now)}
