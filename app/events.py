@@ -123,6 +123,15 @@ class Admission:
     ids: tuple[str, ...]
 
 
+class JobName(StrEnum):
+    """The comparisons of a shop's orders with the ledger, by what began them."""
+
+    NIGHTLY = "nightly"
+    GAP = "gap"
+    BY_HAND = "by-hand"
+    BACKFILL = "backfill"
+
+
 @dataclass(frozen=True, slots=True)
 class Transmission:
     """One claimed fact on its way to one account, with all that a worker needs to deliver it.

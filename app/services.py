@@ -138,8 +138,9 @@ class Services:
         """What the rules of alerts look at."""
         rates = {name: merchant.ontraport.rate_per_minute for name, merchant in self.accounts.items()}
         return Survey(
-            self.client, self.log, self.gates, self.alerts, rates, self.polling, list(self.shops), self.clock
-        )
+            self.client, self.log, self.gates, self.alerts, rates, self.polling, self.reconciliations,
+            list(self.shops), self.clock,
+        )  # fmt: skip
 
     @cached_property
     def channels(self) -> Mapping[str, Channel]:

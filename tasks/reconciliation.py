@@ -63,6 +63,7 @@ def _run(run: PollRun, *, name: str, look: Look) -> None:
 
 def _end(run: PollRun, job: Job) -> None:
     job.ended_at = run.now().isoformat(timespec="seconds")
+    job.kept_at = job.ended_at
     run.services.reconciliations.keep(run.merchant.id, job.name, job.written())
     report = report_of(run.services, run.merchant, job)
     try:

@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 
 from app.delivery.reconciliation import Job
 from app.delivery.shop_orders import Span
+from app.events import JobName
 from app.services import Services
 from app.settings import Merchant
 from tasks.poll_runs import PollReport
 from tasks.reconciliation import begin, current, go_on
 
-GAP, NIGHTLY = "gap", "nightly"
 # The shop's own repetitions come first; and what began before a gap may have been told of in it.
 MARGIN = timedelta(minutes=10)
 # UTC; the day before has ended in every office, and UltraCart's rebills have not yet begun.
@@ -20,8 +20,8 @@ LONGEST = timedelta(days=31)
 def reconcile_due(services: Services, merchant: Merchant) -> PollReport:
     """One run of what is due, a gap first; raises StoreUnavailable. Goes on with what is unfinished."""
     if not merchant.ultracart_key:
-        return PollReport(NIGHTLY, merchant.id, "off", "no ULTRACART_SIMPLE_KEY")
-    for name, due in ((GAP, _gap), (NIGHTLY, _night)):
+        return PollReport(JobName.NIGHTLY, merchant.id, "off", "no ULTRACART_SIMPLE_KEY")
+    for name, due in ((JobName.GAP, _gap), (JobName.NIGHTLY, _night)):
         job = current(services, merchant, name)
         if job is None or job.ended_at:
             span = due(services, job)
@@ -29,7 +29,7 @@ def reconcile_due(services: Services, merchant: Merchant) -> PollReport:
                 continue
             begin(services, merchant, name, span)
         return go_on(services, merchant, name)
-    return PollReport(NIGHTLY, merchant.id, reason="nothing is due")
+    return PollReport(JobName.NIGHTLY, merchant.id, reason="nothing is due")
 
 
 def _gap(services: Services, last: Job | None) -> Span | None:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from app.events import JobName
+
 
 @dataclass(frozen=True, slots=True)
 class ClosedGate:
@@ -12,6 +14,7 @@ class ClosedGate:
     reason: str
     since: datetime
     until: datetime
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,33 +32,63 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class AccountReading:
-    """One account. `waiting` counts open transmissions without the dead; `held_cents` is their money too.
+    """One account. `states` counts by kind and state, `waiting` what is open and not dead, `backfill` what of
+    it is ready and was backfilled; `held_cents` is the money of all that is open.
 
-    `oldest_money` is when the oldest sale or refund that could go out now came; `retried` are those that
-    failed at least once and are tried again; `facts` and `requests` are totals since the first start.
+    `oldest` is when the oldest that is ready came, `oldest_money` when the oldest sale or refund that could
+    go out now did; `retried` are those that failed at least once and are tried again. `dead` are the latest
+    of `dead_count`; `facts` and `requests` are totals since the first start.
     """
 
     account: str
     rate_per_minute: int = 170
+    states: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     waiting: int = 0
+    backfill: int = 0
     held_cents: Mapping[str, int] = field(default_factory=dict)
     gate: ClosedGate | None = None
+    oldest: datetime | None = None
     oldest_money: datetime | None = None
     retried: tuple[Waiting, ...] = ()
     dead: tuple[Waiting, ...] = ()
+    dead_count: int = 0
     facts: int = 0
     requests: int = 0
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """A comparison of the shop's orders from `since` to `until` (UTC) with the ledger, as it stood at `at`.
+
+    `progress` is how much is read (0 to 1), `ended` whether all is. `completeness` is how much of the paid
+    orders and refunds read is in the ledger with the shop's amount (%), `different` how many are not. Of
+    those `admitted` were missed and sent on, and `unrepaired` are left to a person, with what could not be
+    read.
+    """
+
+    since: datetime
+    until: datetime
+    at: datetime
+    ended: bool = False
+    progress: float = 0.0
+    completeness: float = 100.0
+    different: int = 0
+    admitted: int = 0
+    unrepaired: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ShopReading:
-    """One UltraCart shop: the polls that failed last, with the reasons, and how its deliveries to us fare."""
+    """One UltraCart shop that is polled: the polls that failed last, with the reasons, how its deliveries to
+    us fare, and the last comparison of each name.
+    """
 
     merchant_id: str
     failed_polls: Mapping[str, str] = field(default_factory=dict)
     webhook_failures: int = 0
     webhook_pending: int = 0
     webhook_disabled: bool = False
+    comparisons: Mapping[JobName, Comparison] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +125,8 @@ class Past:
 class Readings:
     """The whole relay at `now` (UTC). Memory in bytes, `memory_limit` 0 when Redis has none.
 
-    `awake_since` is since when alerts have been judged without a gap, `writes_lost_at` when Redis last came
-    back without its last writes.
+    `born` is when this store was begun, `awake_since` since when alerts have been judged without a gap,
+    `writes_lost_at` when Redis last came back without its last writes.
     """
 
     now: datetime
@@ -106,6 +139,7 @@ class Readings:
     evicted: int = 0
     lost_wake_ups: int = 0
     past: Past = Past()
+    born: datetime | None = None
     awake_since: datetime | None = None
     writes_lost_at: datetime | None = None
     probe: Probe | None = None

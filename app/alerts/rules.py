@@ -1,6 +1,6 @@
 """The table of alerts: when each warns and pages, and what to do. docs/operations.md shows the same table."""
 
-from app.alerts import deliveries, installation
+from app.alerts import comparisons, deliveries, installation
 from app.alerts.alert import Alert, Rule, Severity
 from app.alerts.readings import Readings
 
@@ -97,6 +97,13 @@ RULES: tuple[Rule, ...] = (
         NEVER,
         "`relay doctor`: check ULTRACART_SIMPLE_KEY and its permissions",
         installation.poll_failed,
+    ),
+    Rule(
+        "reconciliation",
+        "no nightly reconciliation has ended for two days, or one found what it cannot repair",
+        NEVER,
+        "`relay reconcile --show nightly` names each: correct ONTRAPORT, then again; none: `relay doctor`",
+        comparisons.reconciliation,
     ),
     Rule(
         "probe",

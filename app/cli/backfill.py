@@ -12,11 +12,10 @@ from app.delivery.reconciliation import Job
 from app.delivery.reconciliation_report import text
 from app.delivery.shop_orders import Span
 from app.errors import SettingsError
+from app.events import JobName
 from app.services import Services
 from app.settings import Merchant
 from tasks.reconciliation import begin, current, report_of
-
-NAME = "backfill"
 
 
 @click.command()
@@ -45,9 +44,9 @@ def backfill(since: datetime, until: datetime, merchant: str, restart: bool, as_
 
 
 def _begun(services: Services, merchant: Merchant, span: Span, restart: bool) -> Job:
-    job = current(services, merchant, NAME)
+    job = current(services, merchant, JobName.BACKFILL)
     if job is None or job.ended_at or restart:
-        return begin(services, merchant, NAME, span, history=True)
+        return begin(services, merchant, JobName.BACKFILL, span, history=True)
     if job.span != span:
         raise SettingsError(
             f"{merchant.id}: a backfill from {job.span.since:%Y-%m-%dT%H:%M:%S} to "

@@ -17,6 +17,7 @@ def account_capacity(account: AccountReading, readings: Readings) -> dict[str, A
         "budget_share": round(day.share, 4),
         "budget_full_in_seconds": _seconds(day.full_in),
         "waiting": account.waiting,
+        "waiting_backfill": account.backfill,
         "clears_in_seconds": _seconds(day.clears_in),
         "clears_at": None if account.gate else (readings.now + day.clears_in).isoformat(),
     }
@@ -42,7 +43,10 @@ def account_words(capacity: dict[str, Any]) -> str:
     span = span_text(timedelta(seconds=capacity["clears_in_seconds"]))
     at = capacity["clears_at"]
     clears = f"clears at about {time_text(datetime.fromisoformat(at))} (in {span})" if at else ""
-    return f"{capacity['waiting']:,} wait: {clears or f'clears {span} after the gate opens'}\n{day}"
+    waiting = f"{capacity['waiting']:,} wait"
+    if capacity["waiting_backfill"]:
+        waiting += f" ({capacity['waiting_backfill']:,} of them backfilled)"
+    return f"{waiting}: {clears or f'clears {span} after the gate opens'}\n{day}"
 
 
 def memory_words(memory: dict[str, Any]) -> str:

@@ -16,12 +16,12 @@ from app.delivery.reconciliation_report import text
 from app.delivery.shadow import Shadow
 from app.delivery.shop_orders import Span, progress
 from app.errors import RelayError, SettingsError
+from app.events import JobName
 from app.services import Services
 from app.settings import Merchant
 from tasks.reconciliation import begin, current, go_on, report_of
 
-BY_HAND = "by-hand"
-NAMES = ("nightly", "gap", BY_HAND, "backfill")
+NAME = click.Choice([str(name) for name in JobName])
 DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 AGAIN_SECONDS = 1.0
 MOST_WAITING = 5_000
@@ -32,7 +32,7 @@ MOST_WAITING = 5_000
 @click.option("--until", type=DATE, help="End (UTC), itself not included; default: now.")
 @click.option("--merchant", default="", metavar="ID", help="Needed when there are several.")
 @click.option("--crm", is_flag=True, help="Also read each sale from ONTRAPORT: two requests each.")
-@click.option("--show", type=click.Choice(NAMES), help="Only the last report of this name.")
+@click.option("--show", type=NAME, help="Only the last report of this name.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a text.")
 def reconcile(
     since: datetime | None, until: datetime | None, merchant: str, crm: bool, show: str | None, as_json: bool
@@ -118,7 +118,7 @@ def bar() -> Progress:
 
 def _begun(services: Services, merchant: Merchant, since: datetime | None, until: datetime | None) -> Job:
     span = span_of(since, until, services.clock())
-    job = current(services, merchant, BY_HAND)
+    job = current(services, merchant, JobName.BY_HAND)
     if job and not job.ended_at and job.span == span:
         return job
-    return begin(services, merchant, BY_HAND, span)
+    return begin(services, merchant, JobName.BY_HAND, span)

@@ -9,13 +9,19 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from app.alerts.readings import AccountReading, Readings
 from app.alerts.rules import find_alerts
 from app.alerts.wording import money_text
 from app.cli.capacity import account_capacity, account_words, memory_capacity, memory_words
+from app.cli.comparisons import comparison_words, shop_comparisons
 from app.cli.store import open_services
 from app.events import OPEN_STATES
 from app.services import Services
-from app.store import look_first
+
+LOOK_FIRST = (
+    "look-first: the store lost writes at {} UTC; what is older is looked up in the CRM before it is written "
+    "(`relay look-first off` ends it)"
+)
 
 
 @click.command()
@@ -36,43 +42,38 @@ def status(as_json: bool) -> None:
 def read_status(services: Services) -> dict[str, Any]:
     """Everything that `relay status` tells, as JSON types. Ages in seconds, money in cents per currency."""
     readings = services.survey.read()
-    accounts = {
-        one.account: {**_account(services, one.account), "capacity": account_capacity(one, readings)}
-        for one in readings.accounts
-    }
-    quarantined = services.log.quarantined()
-    looking = look_first.since(services.client)
+    accounts = {one.account: _account(one, readings) for one in readings.accounts}
     return {
-        "open": quarantined + sum(account["open"] for account in accounts.values()),
+        "open": readings.quarantined + sum(account["open"] for account in accounts.values()),
         "dead": sum(account["dead"] for account in accounts.values()),
-        "quarantined": quarantined,
+        "quarantined": readings.quarantined,
         "oldest_seconds": max((account["oldest_seconds"] for account in accounts.values()), default=0),
         "accounts": accounts,
+        "shops": {shop.merchant_id: shop_comparisons(shop) for shop in readings.shops},
         "memory": memory_capacity(readings),
         "alerts": [alert.group for alert in find_alerts(readings)],
-        "look_first_since": looking.isoformat() if looking else None,
+        "look_first_since": readings.writes_lost_at.isoformat() if readings.writes_lost_at else None,
         "events": services.log.events(),
         "engine": services.log.engine(),
     }
 
 
-def _account(services: Services, name: str) -> dict[str, Any]:
-    counts = services.log.counts(name)
-    gate = services.gates.read(name)
-    age = services.clock().timestamp() - counts.oldest_ms / 1000 if counts.oldest_ms else 0
-    shut = gate and {
-        "reason": gate.reason,
-        "text": gate.text,
-        "since": gate.since.isoformat(),
-        "until": gate.until.isoformat(),
+def _account(one: AccountReading, readings: Readings) -> dict[str, Any]:
+    age = (readings.now - one.oldest).total_seconds() if one.oldest else 0
+    shut = one.gate and {
+        "reason": one.gate.reason,
+        "text": one.gate.text,
+        "since": one.gate.since.isoformat(),
+        "until": one.gate.until.isoformat(),
     }
     return {
-        "kinds": {kind: {s: n for s, n in states.items() if n} for kind, states in counts.states.items()},
-        "open": sum(n for states in counts.states.values() for s, n in states.items() if s in OPEN_STATES),
-        "dead": services.dead_letters.count(name),
-        "money_waiting_cents": counts.money,
+        "kinds": {kind: {s: n for s, n in states.items() if n} for kind, states in one.states.items()},
+        "open": sum(n for states in one.states.values() for s, n in states.items() if s in OPEN_STATES),
+        "dead": one.dead_count,
+        "money_waiting_cents": dict(one.held_cents),
         "gate": shut,
         "oldest_seconds": round(max(age, 0)),
+        "capacity": account_capacity(one, readings),
     }
 
 
@@ -89,11 +90,10 @@ def show(report: Mapping[str, Any]) -> None:
         console.print(table)
         console.print(_sentence(account))
         console.print(account_words(account["capacity"]))
+    for line in comparison_words(report["shops"]):
+        console.print(line)
     if report["look_first_since"]:
-        console.print(
-            f"look-first: the store lost writes at {report['look_first_since'][:19]} UTC; what is older is "
-            "looked up in the CRM before it is written (`relay look-first off` ends it)"
-        )
+        console.print(LOOK_FIRST.format(report["look_first_since"][:19]))
     events = ", ".join(f"{number} {name}" for name, number in sorted(report["events"].items()))
     console.print(f"events: {events or 'none yet'}; quarantined and kept: {report['quarantined']}")
     console.print(memory_words(report["memory"]))

@@ -11,7 +11,7 @@ from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
 
-from app.delivery.shop_orders import Place, Row, Span, Step, first_place
+from app.delivery.shop_orders import Place, Row, Span, Step, first_place, progress
 from app.events import Arrival, Event, Fact
 from app.relay.comparison import FETCHED, Finding, Terms, Verdict, compare
 from app.relay.facts import facts
@@ -22,6 +22,8 @@ from app.ultracart.polled import polled_event
 
 # A look of one's own at a finding: what the CRM itself holds.
 Look = Callable[[Row, Finding], Finding]
+
+DERIVED = ("completeness", "progress", "different")
 
 
 @dataclass
@@ -55,7 +57,8 @@ class Tally:
 class Job:
     """One comparison. `place` is None when it has read all; `history`: what was paid before LIVE_SINCE too.
 
-    `id` makes what it admits its own: fetched again by another job, it is looked at again.
+    `id` makes what it admits its own: fetched again by another job, it is looked at again. `unrepaired` are
+    the differences that nobody is going to mend, `kept_at` is when it last went on.
     """
 
     id: str
@@ -67,18 +70,28 @@ class Job:
     admitted: int = 0
     unreadable: int = 0
     differences: int = 0
+    unrepaired: int = 0
+    kept_at: str = ""
     ended_at: str = ""
     days: dict[str, Tally] = field(default_factory=dict)
 
     @classmethod
     def begin(cls, name: str, span: Span, now: datetime, *, history: bool = False) -> "Job":
         """A new one; nothing is read yet."""
-        return cls(now.isoformat(), name, span, first_place(span) if span.seconds > 0 else None, history)
+        place = first_place(span) if span.seconds > 0 else None
+        return cls(now.isoformat(), name, span, place, history, kept_at=now.isoformat())
+
+    @property
+    def completeness(self) -> float:
+        """How much of what counts is in the ledger with the shop's amount, in %."""
+        days = self.days.values()
+        return percent(sum(one.relay for one in days), sum(one.shop for one in days))
 
     def written(self) -> dict[str, Any]:
-        """As it is kept."""
+        """As it is kept, with what app.store.survey tells of it."""
         return {
             **asdict(self),
+            **{name: getattr(self, name) for name in DERIVED},
             "span": [self.span.since.isoformat(), self.span.until.isoformat()],
             "place": self.place and [self.place.date, self.place.at.isoformat(), self.place.seconds],
             "days": [asdict(tally) for tally in self.days.values()],
@@ -88,13 +101,26 @@ class Job:
     def read(cls, kept: Mapping[str, Any]) -> "Job":
         """What `written` made."""
         since, until = map(datetime.fromisoformat, kept["span"])
+        kept = {name: value for name, value in kept.items() if name not in DERIVED}
         days = {_key(tally): tally for tally in (Tally(**one) for one in kept["days"])}
         return cls(**{**kept, "span": Span(since, until), "place": _place(kept["place"]), "days": days})
+
+    @property
+    def progress(self) -> float:
+        """How much is read, 0 to 1."""
+        return progress(self.span, self.place)
+
+    @property
+    def different(self) -> int:
+        """How many that count are not in the ledger with the shop's amount."""
+        return sum(one.shop - one.relay for one in self.days.values())
 
     def count(self, finding: Finding) -> None:
         """One more sale or refund of its day."""
         day = f"{finding.at or self.span.since:%Y-%m-%d}"
         tally = Tally(day, finding.currency, finding.kind)
+        # A dead letter has its own alert; what was missed is on its way now.
+        self.unrepaired += finding.verdict is Verdict.DIFFERS and not finding.admit
         self.days.setdefault(_key(tally), tally).add(finding)
 
 
@@ -123,8 +149,16 @@ def take(
     if arrivals:
         services.inbox.admit(arrivals, merchant.id)
     _tally(job, step, found, len(read), len(arrivals))
+    job.kept_at = services.clock().isoformat()
     differences = [described(one) for one in found if one.verdict is not Verdict.SAME]
     services.reconciliations.keep(merchant.id, job.name, job.written(), differences)
+
+
+def percent(part: int, whole: int) -> float:
+    """Of nothing everything is there; 100 only where nothing is missing."""
+    if part == whole:
+        return 100.0
+    return min(round(100 * part / whole, 2), 99.99) if whole else 0.0
 
 
 def described(finding: Finding) -> dict[str, Any]:

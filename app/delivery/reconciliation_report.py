@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.delivery.reconciliation import Job, Tally
+from app.delivery.reconciliation import Job, Tally, percent
 from app.events import Kind
 
 MOST_SHOWN = 200
@@ -29,7 +29,7 @@ def document(merchant_id: str, job: Job, found: Sequence[Mapping[str, Any]]) -> 
         "until": job.span.until.isoformat(),
         "ended_at": job.ended_at,
         "complete": is_complete(job),
-        "completeness": _percent(sum(one.relay for one in days), sum(one.shop for one in days)),
+        "completeness": job.completeness,
         "admitted": job.admitted,
         "unreadable": job.unreadable,
         "sales": _sum(days, Kind.SALE),
@@ -65,7 +65,7 @@ def _sum(days: Iterable[Tally], kind: Kind) -> dict[str, Any]:
     mine = [one for one in days if one.kind == kind]
     counted, there = sum(one.shop for one in mine), sum(one.relay for one in mine)
     skipped = sum(one.skipped for one in mine)
-    return {"shop": counted, "ledger": there, "skipped": skipped, "completeness": _percent(there, counted)}
+    return {"shop": counted, "ledger": there, "skipped": skipped, "completeness": percent(there, counted)}
 
 
 def _day(tally: Tally) -> dict[str, Any]:
@@ -76,16 +76,9 @@ def _day(tally: Tally) -> dict[str, Any]:
         "shop": {"count": tally.shop, "money": _money(tally.shop_cents)},
         "ledger": {"count": tally.relay, "money": _money(tally.relay_cents)},
         "skipped": tally.skipped,
-        "completeness": _percent(tally.relay, tally.shop),
-        "completeness_money": _percent(tally.relay_cents, tally.shop_cents),
+        "completeness": percent(tally.relay, tally.shop),
+        "completeness_money": percent(tally.relay_cents, tally.shop_cents),
     }
-
-
-def _percent(part: int, whole: int) -> float:
-    """Of nothing everything is there; 100 only where nothing is missing."""
-    if part == whole:
-        return 100.0
-    return min(round(100 * part / whole, 2), 99.99) if whole else 0.0
 
 
 def _money(cents: int) -> str:

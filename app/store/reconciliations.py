@@ -5,11 +5,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import redis
 
-from app.events import Kind
+from app.alerts.readings import Comparison
+from app.events import JobName, Kind
 from app.relay.comparison import KnownOrder, Told
 from app.store.connection import store_errors
 from app.store.ledger import Ledger
@@ -47,6 +49,13 @@ class Reconciliations:
         job: dict[str, Any] = json.loads(text(found)) if found else {}
         return job
 
+    def comparisons(self, merchant_id: str) -> dict[JobName, Comparison]:
+        """How the last comparison of each name stands, for alerts and `relay status`."""
+        with store_errors():
+            found: Any = self._client.mget([f"job:{merchant_id}:{name}" for name in JobName])
+        kept = {name: json.loads(text(job)) for name, job in zip(JobName, found, strict=True) if job}
+        return {name: _comparison(job) for name, job in kept.items()}
+
     def begin(self, merchant_id: str, name: str, job: Mapping[str, Any]) -> None:
         """A new comparison in the place of the last one of this name."""
         with store_errors(), self._client.pipeline() as pipe:
@@ -81,3 +90,19 @@ class Reconciliations:
             Told(tid, text(state or ""), text(reason or ""), int(version or 0))
             for tid, (state, reason, version) in zip(tids, answers, strict=True)
         ]
+
+
+def _comparison(job: Mapping[str, Any]) -> Comparison:
+    """What a job tells of itself; one that an older version kept tells less."""
+    since, until = map(datetime.fromisoformat, job["span"])
+    return Comparison(
+        since=since,
+        until=until,
+        at=datetime.fromisoformat(job.get("kept_at") or job["ended_at"] or job["id"]),
+        ended=bool(job["ended_at"]),
+        progress=job.get("progress", 0.0),
+        completeness=job.get("completeness", 0.0),
+        different=job.get("different", 0),
+        admitted=job["admitted"],
+        unrepaired=job.get("unrepaired", 0) + job["unreadable"],
+    )

@@ -13,9 +13,10 @@ from app.store import look_first
 from app.store.alerts import AlertStore
 from app.store.connection import store_errors
 from app.store.gates import Gates
-from app.store.instance import milliseconds_now
+from app.store.instance import born, milliseconds_now
 from app.store.log import Log
 from app.store.polling import Polling
+from app.store.reconciliations import Reconciliations
 from app.store.records import milliseconds, moment, text
 
 MOST_DEAD = 1000
@@ -36,6 +37,7 @@ class Survey:
         alerts: AlertStore,
         rates: Mapping[str, int],
         polling: Polling,
+        reconciliations: Reconciliations,
         shops: Sequence[str],
         clock: Callable[[], datetime],
     ) -> None:
@@ -45,6 +47,7 @@ class Survey:
         self._alerts = alerts
         self._rates = rates
         self._polling = polling
+        self._reconciliations = reconciliations
         self._shops = shops
         self._clock = clock
 
@@ -71,6 +74,7 @@ class Survey:
             evicted=int(info.get("evicted_keys", 0)),
             lost_wake_ups=self._log.engine().get("lost wake-ups", 0),
             past=self._alerts.past(now),
+            born=born(self._client),
             awake_since=self._alerts.read().awake_at(now),
             writes_lost_at=look_first.since(self._client),
             probe=self._alerts.probe(),
@@ -92,12 +96,16 @@ class Survey:
         return AccountReading(
             account=name,
             rate_per_minute=self._rates.get(name, 170),
+            states=counts.states,
             waiting=sum(n for state, n in totals if state in ON_ITS_WAY),
+            backfill=counts.backfill,
             held_cents=counts.money,
-            gate=ClosedGate(gate.reason, gate.since, gate.until) if gate else None,
+            gate=ClosedGate(gate.reason, gate.since, gate.until, gate.text) if gate else None,
+            oldest=moment(counts.oldest_ms) if counts.oldest_ms else None,
             oldest_money=self._oldest_money(name),
             retried=tuple(_waiting(tid, one, "c") for tid, one in retried.items()),
             dead=tuple(_waiting(tid, one, "dd") for tid, one in dead.items() if one["st"] == State.DEAD),
+            dead_count=self._dead_count(name),
             facts=sum(number for _, number in totals),
             requests=requests,
         )
@@ -111,7 +119,12 @@ class Survey:
             webhook_failures=webhook.get("failures", 0),
             webhook_pending=webhook.get("pending", 0),
             webhook_disabled=webhook.get("disabled", False),
+            comparisons=self._reconciliations.comparisons(merchant_id),
         )
+
+    def _dead_count(self, account: str) -> int:
+        with store_errors():
+            return int(self._client.zcard(f"dead:{account}"))
 
     def _oldest_money(self, account: str) -> datetime | None:
         """When the oldest of what waits for a worker came; what was backfilled waits on purpose."""

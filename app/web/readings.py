@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 
 from app.alerts.capacity import budget_forecast, memory_forecast
-from app.alerts.readings import AccountReading, Readings
+from app.alerts.readings import AccountReading, Readings, ShopReading
 from app.alerts.rules import find_alerts
 from app.services import Services, build_services
 from app.settings import Settings
@@ -23,37 +23,51 @@ class StoreNumbers:
         """Every number, read now."""
         with self._lock:
             self._services = services = self._services or build_services(self._settings)
-        yield Reading("quarantined", "Unreadable bodies kept", services.log.quarantined())
+        readings = services.survey.read()
+        yield Reading("quarantined", "Unreadable bodies kept", readings.quarantined)
         for name, number in services.log.events().items():
             yield Reading("store_events", "Events since the first start, by fate", number, {"fate": name})
         for name, number in services.log.engine().items():
             yield Reading("engine_repairs", "What the dispatcher repaired", number, {"what": name})
-        readings = services.survey.read()
         for account in readings.accounts:
-            yield from _account(services, account.account)
+            yield from _account(account, readings)
             yield from _capacity(account, readings)
+        for shop in readings.shops:
+            yield from _comparisons(shop)
         yield from _memory(readings)
         yield from _alerts(services, readings)
 
 
-def _account(services: Services, account: str) -> Iterator[Reading]:
-    counts = services.log.counts(account)
-    labels = {"account": account}
-    for kind, states in counts.states.items():
+def _account(account: AccountReading, readings: Readings) -> Iterator[Reading]:
+    labels = {"account": account.account}
+    for kind, states in account.states.items():
         for state, number in states.items():
             yield Reading(
                 "transmissions", "By kind and state", number, {**labels, "kind": kind, "state": state}
             )
-    for currency, cents in counts.money.items():
+    for currency, cents in account.held_cents.items():
         yield Reading(
             "money_waiting_cents", "Money not yet delivered", cents, {**labels, "currency": currency}
         )
-    age = services.clock().timestamp() - counts.oldest_ms / 1000 if counts.oldest_ms else 0.0
+    age = (readings.now - account.oldest).total_seconds() if account.oldest else 0.0
     yield Reading("oldest_ready_seconds", "How long the oldest ready one waits", max(age, 0.0), labels)
-    yield Reading(
-        "gate_closed", "1 while the gate is closed", float(bool(services.gates.read(account))), labels
-    )
-    yield Reading("dead_letters", "Kept until somebody acts", services.dead_letters.count(account), labels)
+    yield Reading("gate_closed", "1 while the gate is closed", float(account.gate is not None), labels)
+    yield Reading("dead_letters", "Kept until somebody acts", account.dead_count, labels)
+
+
+def _comparisons(shop: ShopReading) -> Iterator[Reading]:
+    for name, one in shop.comparisons.items():
+        labels = {"merchant": shop.merchant_id, "name": str(name)}
+        for number, meaning, value in (
+            ("ended", "1 when the last one of this name has ended", float(one.ended)),
+            ("progress", "How much of the shop's orders is read, 1 is all", one.progress),
+            ("completeness", "What the ledger has of sales and refunds, 1 is all", one.completeness / 100),
+            ("different", "Sales and refunds that the ledger had not, or otherwise", one.different),
+            ("admitted", "What was missed and is admitted", one.admitted),
+            ("unrepaired", "Differences left to a person", one.unrepaired),
+            ("until_timestamp_seconds", "Up to when the shop's orders are compared", one.until.timestamp()),
+        ):
+            yield Reading(f"reconciliation_{number}", meaning, value, labels)
 
 
 def _capacity(account: AccountReading, readings: Readings) -> Iterator[Reading]:

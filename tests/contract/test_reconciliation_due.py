@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.errors import InstanceMismatch, StoreUnavailable
+from app.events import JobName
 from app.services import Services
 from app.settings import Secret
 from app.store.records import milliseconds
 from app.web.heartbeat import beat_once, late
 from tasks.reconciliation import current
-from tasks.reconciliation_due import GAP, MARGIN, NIGHTLY, reconcile_due
+from tasks.reconciliation_due import MARGIN, reconcile_due
 from tests.contract.shops import ShopAt
 from tests.integration.orders import Order
 
@@ -38,17 +39,17 @@ def span(services: Services, name: str) -> tuple[datetime, datetime]:
 
 
 def test_each_night_the_day_before_is_compared_once(services):
-    assert due(services, MIDNIGHT + timedelta(hours=2)) == (NIGHTLY, "nothing is due")
+    assert due(services, MIDNIGHT + timedelta(hours=2)) == (JobName.NIGHTLY, "nothing is due")
     for _ in range(2):
         result = due(services, MIDNIGHT + timedelta(hours=3))
-    assert result == (NIGHTLY, "nothing is due")
-    assert span(services, NIGHTLY) == (MIDNIGHT - timedelta(days=1), MIDNIGHT)
+    assert result == (JobName.NIGHTLY, "nothing is due")
+    assert span(services, JobName.NIGHTLY) == (MIDNIGHT - timedelta(days=1), MIDNIGHT)
 
 
 def test_nights_that_were_missed_are_made_good(services):
     due(services, MIDNIGHT + timedelta(hours=3))
     due(services, MIDNIGHT + timedelta(days=3, hours=5))
-    assert span(services, NIGHTLY) == (MIDNIGHT, MIDNIGHT + timedelta(days=3))
+    assert span(services, JobName.NIGHTLY) == (MIDNIGHT, MIDNIGHT + timedelta(days=3))
 
 
 def test_a_regular_beat_leaves_no_gap_and_the_first_one_neither(services):
@@ -64,14 +65,14 @@ def test_a_gap_is_compared_once_it_lies_back(services, sandbox):
     assert services.heartbeat.beat()
     ((begin, end),) = services.heartbeat.gaps()
     assert abs((begin - now + timedelta(minutes=30)).total_seconds()) < 1
-    assert due(services, end + MARGIN - timedelta(minutes=1))[0] == NIGHTLY
+    assert due(services, end + MARGIN - timedelta(minutes=1))[0] == JobName.NIGHTLY
     later = end + MARGIN + timedelta(minutes=1)
-    assert due(services, later) == (GAP, "done")
-    since, until = span(services, GAP)
+    assert due(services, later) == (JobName.GAP, "done")
+    since, until = span(services, JobName.GAP)
     assert since <= begin - MARGIN + timedelta(seconds=1)
     assert until >= end + MARGIN
     assert services.log.counts("ontraport:DEMO").states["sale"]["ready"] == 1
-    assert due(services, later)[0] == NIGHTLY
+    assert due(services, later)[0] == JobName.NIGHTLY
 
 
 def test_two_gaps_are_one_comparison(services):
@@ -79,8 +80,8 @@ def test_two_gaps_are_one_comparison(services):
     for hours in (5, 2):
         alive(services, now - timedelta(hours=hours))
         services.heartbeat.beat()
-    assert due(services, now + timedelta(minutes=30)) == (GAP, "done")
-    assert span(services, GAP)[0] < now - timedelta(hours=5)
+    assert due(services, now + timedelta(minutes=30)) == (JobName.GAP, "done")
+    assert span(services, JobName.GAP)[0] < now - timedelta(hours=5)
 
 
 def test_without_a_key_nothing_is_compared(services):

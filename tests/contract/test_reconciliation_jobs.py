@@ -7,6 +7,7 @@ import pytest
 from app.delivery import shop_orders
 from app.delivery.reconciliation import Job
 from app.delivery.shop_orders import Span
+from app.events import JobName
 from app.services import Services
 from tasks import reconciliation
 from tasks.reconciliation import begin, current, go_on, report_of
@@ -122,3 +123,33 @@ def test_a_relay_without_room_for_reports_reconciles_all_the_same(services, shop
     monkeypatch.setattr(reconciliation, "write", refuse)
     put(shop, *paid(1))
     assert compared(services, merchant).admitted == 1
+
+
+def test_what_it_tells_of_itself_while_it_runs_and_in_the_end(services, shop, merchant, monkeypatch):
+    """For alerts, `relay status` and `/metrics`."""
+    monkeypatch.setattr(shop_orders, "ORDERS_PAGE", 100)
+    orders = paid(150)
+    put(shop, *orders)
+    begin(services, merchant, JobName.NIGHTLY, SPAN)
+    shop.limit(3)
+    go_on(services, merchant, JobName.NIGHTLY)
+    under_way = services.survey.read().shops[0].comparisons[JobName.NIGHTLY]
+    assert (under_way.ended, under_way.since, under_way.until) == (False, SPAN.since, SPAN.until)
+    assert 0 < under_way.progress < 1
+    shop.limit(1000)
+    services.client.delete("uc:rest:DEMO")
+    while go_on(services, merchant, JobName.NIGHTLY).ending == "stopped":
+        pass
+    ended = services.survey.read().shops[0].comparisons[JobName.NIGHTLY]
+    assert (ended.ended, ended.progress, ended.completeness) == (True, 1.0, 0.0)
+    assert (ended.different, ended.admitted, ended.unrepaired) == (150, 150, 0)
+
+
+def test_what_stands_with_another_amount_and_is_known_is_left_to_a_person(services, shop, merchant):
+    order = paid(1)[0]
+    put(shop, order)
+    compared(services, merchant)
+    row = f"l:ontraport:DEMO:order:{order.id}"
+    services.client.hset(row, mapping={"x:sale": "77", "x:total": "1.00"})
+    job = compared(services, merchant)
+    assert (job.unrepaired, job.different, job.admitted) == (1, 1, 0)

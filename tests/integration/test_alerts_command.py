@@ -1,14 +1,18 @@
 """`relay alerts`, `relay status` and `/metrics` on a real store: what is wrong, and when it clears."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from app.cli.main import main
+from app.cli.status import read_status
 from app.services import Services
 from app.settings import load_settings
+from app.store.gates import Gates
+from app.store.log import Log
 from app.web.readings import StoreNumbers
 from tests.integration.engine import ACCOUNT, arrivals
 from tests.integration.orders import Order, delivery
@@ -105,3 +109,61 @@ def test_the_metrics_tell_the_same(services: Services, environment: dict[str, st
     assert found["alerts_unsent",] == 0
     assert found["redis_memory_bytes",] > 0
     assert found["alerts_judged_timestamp_seconds",] > 0
+
+
+@pytest.fixture
+def compared(services: Services) -> None:
+    """A comparison of last night that left a difference, and a backfill that has read a part."""
+    now = services.clock().replace(microsecond=0)
+    span = [(now - timedelta(days=1)).isoformat(), now.isoformat()]
+    plain = {"id": now.isoformat(), "span": span, "admitted": 2, "unreadable": 0}
+    found = {"completeness": 99.5, "progress": 1.0, "different": 3, "unrepaired": 1}
+    services.reconciliations.begin("DEMO", "nightly", plain | found | {"ended_at": now.isoformat()})
+    services.reconciliations.begin("DEMO", "backfill", plain | {"progress": 0.25, "ended_at": ""})
+
+
+def test_the_status_tells_of_the_comparisons_with_the_shop(relay: Any, compared: None):
+    report = json.loads(relay("status", "--json"))
+    nightly, backfill = (report["shops"]["DEMO"][name] for name in ("nightly", "backfill"))
+    assert (nightly["completeness"], nightly["unrepaired"], backfill["progress"]) == (99.5, 1, 0.25)
+    assert (nightly["ended_at"] is None, backfill["ended_at"]) == (False, None)
+    assert report["alerts"] == ["reconciliation:DEMO:nightly"]
+    told = " ".join(relay("status").split())
+    assert "99.50 % complete, 3 different, 2 admitted, 1 left to a person" in told
+    assert "25% read, 2 admitted" in told
+
+
+def test_the_metrics_tell_of_the_comparisons_with_the_shop(
+    services: Services, environment: dict[str, str], compared: None
+):
+    found = {
+        (one.name, one.labels.get("name")): one.value for one in StoreNumbers(load_settings(environment))()
+    }
+    assert found["reconciliation_completeness", "nightly"] == 0.995
+    assert found["reconciliation_unrepaired", "nightly"] == 1
+    assert (found["reconciliation_ended", "backfill"], found["reconciliation_progress", "backfill"]) == (
+        0,
+        0.25,
+    )
+
+
+def test_status_and_metrics_read_each_number_once(
+    services: Services, environment: dict[str, str], outage: list[Order], monkeypatch: pytest.MonkeyPatch
+):
+    read: list[str] = []
+
+    def counted(owner: type, name: str) -> None:
+        whole = getattr(owner, name)
+
+        def call(*arguments: Any) -> Any:
+            read.append(name)
+            return whole(*arguments)
+
+        monkeypatch.setattr(owner, name, call)
+
+    for owner, name in ((Log, "counts"), (Gates, "read"), (Log, "quarantined")):
+        counted(owner, name)
+    read_status(services)
+    assert sorted(read) == ["counts", "quarantined", "read"]
+    list(StoreNumbers(load_settings(environment))())
+    assert sorted(read) == ["counts", "counts", "quarantined", "quarantined", "read", "read"]

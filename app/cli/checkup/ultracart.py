@@ -1,8 +1,12 @@
 """`relay doctor` on one UltraCart shop: key, webhook, polls, catalogue and mapping; for app.cli only."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+from app.alerts.comparisons import reconciliation
+from app.alerts.rules import TO_DO
 from app.cli.checkup.check import Check, failed, ok, warn, wrong
+from app.cli.comparisons import comparison_words, shop_comparisons
 from app.cli.mapping_report import findings, mapping_of
 from app.cli.setup import shop_webhooks, wanted_webhook
 from app.errors import DeliveryFailure, Postponed, SettingsError
@@ -16,6 +20,7 @@ def check_ultracart(services: Services, merchant: Merchant) -> Iterator[Check]:
     if merchant.ultracart_key:
         yield from _webhook(services, merchant)
         yield from _polls(services, merchant)
+        yield from _comparisons(services, merchant)
     else:
         advice = (
             "Set ULTRACART_SIMPLE_KEY: items and affiliates are polled, and missing orders fetched, with it"
@@ -73,6 +78,17 @@ def _polls(services: Services, merchant: Merchant) -> Iterator[Check]:
             yield wrong(about, report["reason"], "Check ULTRACART_SIMPLE_KEY and its permissions")
         else:
             yield ok(about, f"{report['ending']} at {report['ended_at'][:19]} UTC, {report['seen']} seen")
+
+
+def _comparisons(services: Services, merchant: Merchant) -> Iterator[Check]:
+    about, readings = f"{merchant.id} reconciliation", services.survey.read()
+    shops = tuple(shop for shop in readings.shops if shop.merchant_id == merchant.id)
+    found = list(reconciliation(replace(readings, shops=shops)))
+    for alert in found:
+        yield warn(about, alert.what, TO_DO[alert.name])
+    if not found:
+        for line in comparison_words({shop.merchant_id: shop_comparisons(shop) for shop in shops}):
+            yield ok(about, line.removeprefix(f"{merchant.id}: "))
 
 
 def _mapping(services: Services, merchant: Merchant) -> Check:
