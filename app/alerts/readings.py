@@ -31,13 +31,23 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class Tries:
+    """First attempts of a minute: those that the CRM took, those that failed, and what never got there."""
+
+    good: int = 0
+    bad: int = 0
+    other: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class AccountReading:
     """One account. `states` counts by kind and state, `waiting` what is open and not dead, `backfill` what of
     it is ready and was backfilled; `held_cents` is the money of all that is open.
 
     `oldest` is when the oldest that is ready came, `oldest_money` when the oldest sale or refund that could
     go out now did; `retried` are those that failed at least once and are tried again. `dead` are the latest
-    of `dead_count`; `facts` and `requests` are totals since the first start.
+    of `dead_count`, `tries` the minutes of the last hour, the one that runs now first; `facts` and `requests`
+    are totals since the first start.
     """
 
     account: str
@@ -52,6 +62,7 @@ class AccountReading:
     retried: tuple[Waiting, ...] = ()
     dead: tuple[Waiting, ...] = ()
     dead_count: int = 0
+    tries: tuple[Tries, ...] = ()
     facts: int = 0
     requests: int = 0
 

@@ -9,8 +9,8 @@ NEVER = "-"
 RULES: tuple[Rule, ...] = (
     Rule(
         "money_dead",
-        NEVER,
         "a sale or refund is dead",
+        "for 15 minutes, or 10 of one class",
         "`relay dead list`, `relay dead show ID`; correct it, then `relay dead replay ID`",
         deliveries.money_dead,
     ),
@@ -45,9 +45,16 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "dead",
         "something else is dead",
-        "more than 50 of one class",
+        "more than 50 of one class, or more than 1 % of what was tried in 15 minutes",
         "`relay dead list`, `relay dead show ID`",
         deliveries.dead,
+    ),
+    Rule(
+        "first_attempts",
+        "less than 95 % of an hour's first attempts succeed",
+        "less than 80 % for 10 minutes",
+        "`relay status` and `relay dead groups` say what ONTRAPORT answers; look at its status page",
+        deliveries.first_attempts,
     ),
     Rule(
         "dead_waits",

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import redis
 
+from app.alerts.readings import Tries
 from app.events import Kind
 from app.store.connection import store_errors
 from app.store.records import Codec, text
@@ -60,6 +62,14 @@ class Log:
         scores = [score for found in oldest if found and (score := int(found[0][1])) < BEHIND_MS]
         waiting = {text(currency): int(cents) for currency, cents in money.items() if int(cents)}
         return AccountCounts(states, waiting, min(scores, default=0), backfill)
+
+    def first_tries(self, account: str, now: datetime) -> tuple[Tries, ...]:
+        """How first attempts ended in each minute of the last hour, the one that runs now first."""
+        counted, minute = self._numbers(f"first:{account}"), int(now.timestamp() // 60)
+        return tuple(
+            Tries(*(counted.get(f"{minute - ago} {word}", 0) for word in ("good", "bad", "other")))
+            for ago in range(60)
+        )
 
     def events(self) -> dict[str, int]:
         """How many events were accepted, duplicates, ignored and quarantined since the first start."""

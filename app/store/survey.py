@@ -65,7 +65,7 @@ class Survey:
             lately = int(self._client.zcount("quarantine", milliseconds(now - LATELY), "+inf"))
         return Readings(
             now=now,
-            accounts=tuple(self._account(name, going, requests.get(name, 0)) for name in names),
+            accounts=tuple(self._account(name, now, going, requests.get(name, 0)) for name in names),
             shops=tuple(self._shop(merchant_id) for merchant_id in self._shops),
             quarantined=self._log.quarantined(),
             quarantined_lately=lately,
@@ -87,7 +87,9 @@ class Survey:
             now = milliseconds_now(self._client)
         return timedelta(milliseconds=now - found[0][1]) if found else None
 
-    def _account(self, name: str, going: Mapping[str, Mapping[str, str]], requests: int) -> AccountReading:
+    def _account(
+        self, name: str, now: datetime, going: Mapping[str, Mapping[str, str]], requests: int
+    ) -> AccountReading:
         counts = self._log.counts(name)
         totals = [(state, number) for states in counts.states.values() for state, number in states.items()]
         gate = self._gates.read(name)
@@ -106,6 +108,7 @@ class Survey:
             retried=tuple(_waiting(tid, one, "c") for tid, one in retried.items()),
             dead=tuple(_waiting(tid, one, "dd") for tid, one in dead.items() if one["st"] == State.DEAD),
             dead_count=self._dead_count(name),
+            tries=self._log.first_tries(name, now),
             facts=sum(number for _, number in totals),
             requests=requests,
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from app.errors import LeaseLost
+from app.errors import FailureClass, LeaseLost
 from app.events import Kind, Transmission
 from app.store.connection import store_errors
 from app.store.records import Codec, moment
@@ -13,6 +13,8 @@ from app.store.scripting import Scripts
 from app.store.witness import Witness
 
 CLAIM_LEASE_MS = 30_000
+# They tell of the order, not of the way to the CRM.
+OF_THE_ORDER = frozenset({FailureClass.MAPPING, FailureClass.CHANGED, FailureClass.DECREASED})
 
 
 class Ending(StrEnum):
@@ -115,6 +117,7 @@ class Transmissions:
                 self._ledger_seconds,
                 settlement.sign,
                 settlement.condition,
+                first_tells(settlement),
                 len(exchanges),
                 *exchanges,
             )
@@ -152,6 +155,19 @@ class Transmissions:
             look_first_ms=int(answer[4]),
             ledger=ledger,
         )
+
+
+def first_tells(settlement: Settlement) -> str:
+    """What an attempt tells of the way to the CRM if it was the first: `good`, `bad`, `other` (nothing).
+
+    '' while it has not been made: what waits for a gate, a budget or another writer was not tried.
+    """
+    ending, failure = settlement.ending, settlement.failure
+    if ending is Ending.POSTPONED:
+        return "bad" if failure == FailureClass.UNKNOWN else ""
+    if ending is Ending.SKIPPED or failure in OF_THE_ORDER:
+        return "other"
+    return "good" if ending is Ending.DELIVERED else "bad"
 
 
 def pairs(flat: Sequence[bytes]) -> dict[str, str]:

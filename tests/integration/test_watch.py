@@ -10,7 +10,7 @@ import pytest
 
 from app.alerts.book import MOST_UNSENT
 from app.errors import InstanceMismatch
-from app.services import Services, build_services
+from app.services import Services, build_services, utc_now
 from app.settings import Settings, load_settings
 from app.store import look_first
 from app.store.instance import born
@@ -67,12 +67,22 @@ def test_a_dead_sale_is_told_at_once_and_once(here: Services, listener: Listener
         look(here, clock)
     [message] = listener.at("/hook")
     [alert] = message["alerts"]
-    assert (alert["name"], alert["severity"], alert["size"]) == ("money_dead", "page", 1)
+    assert (alert["name"], alert["severity"], alert["size"]) == ("money_dead", "warn", 1)
     assert alert["subjects"] == [f"order:{order.id}"]
     assert alert["money_cents"] == {"USD": int(order.total * 100)}
     assert "relay dead replay" in alert["do"]
     assert str(order.address) not in str(message)
     assert listener.at("/slack") == [{"text": message["text"]}]
+
+
+def test_a_sale_that_stays_dead_pages_after_a_quarter_of_an_hour(
+    here: Services, listener: Listener, clock: Clock
+):
+    clock.now = utc_now()
+    bury(here)
+    for _ in range(4):
+        look(here, clock, 295)
+    assert [message["alerts"][0]["severity"] for message in listener.at("/hook")] == ["warn", "page"]
 
 
 def test_what_comes_together_is_told_together_money_first_and_each_end_once(
@@ -82,7 +92,7 @@ def test_what_comes_together_is_told_together_money_first_and_each_end_once(
     bury(here)
     here.gates.close(ACCOUNT, "auth", "401", 300)
     look(here, clock)
-    assert told(listener) == [[("money_dead", "open"), ("keys_refused", "open")]]
+    assert told(listener) == [[("keys_refused", "open"), ("money_dead", "open")]]
     here.gates.open(ACCOUNT)
     look(here, clock)
     look(here, clock)

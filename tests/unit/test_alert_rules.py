@@ -18,6 +18,7 @@ from app.alerts.readings import (
     Readings,
     Sample,
     ShopReading,
+    Tries,
     Waiting,
 )
 from app.alerts.rules import RULES, TO_DO, find_alerts
@@ -40,6 +41,10 @@ def letter(number: int = 1, **fields: Any) -> Waiting:
     return Waiting(f"id{number}", f"order:DEMO-{number}", **plain | {"currency": "USD"} | fields)
 
 
+def old_status(number: int) -> tuple[Waiting, ...]:
+    return tuple(letter(n, money=False, since=ago(hours=1)) for n in range(number))
+
+
 def gate(reason: str, **since: float) -> ClosedGate:
     return ClosedGate(reason, ago(**since), NOW + timedelta(minutes=5))
 
@@ -56,10 +61,14 @@ def test_nothing_is_wrong_with_an_empty_relay():
 @pytest.mark.parametrize(
     ("readings", "expected"),
     [
-        (account(dead=(letter(),)), {"money_dead": PAGE}),
+        (account(dead=(letter(),)), {"money_dead": WARN}),
+        (account(dead=(letter(since=ago(minutes=14)), letter(2))), {"money_dead": WARN}),
+        (account(dead=(letter(since=ago(minutes=15)), letter(2))), {"money_dead": PAGE}),
+        (account(dead=tuple(letter(n) for n in range(9))), {"money_dead": WARN}),
+        (account(dead=tuple(letter(n) for n in range(10))), {"money_dead": PAGE}),
         (account(dead=(letter(money=False),)), {"dead": WARN}),
-        (account(dead=tuple(letter(n, money=False) for n in range(50))), {"dead": WARN}),
-        (account(dead=tuple(letter(n, money=False) for n in range(51))), {"dead": PAGE}),
+        (account(dead=old_status(50)), {"dead": WARN}),
+        (account(dead=old_status(51)), {"dead": PAGE}),
         (account(dead=(letter(since=ago(hours=4)),)), {"money_dead": PAGE, "dead_waits": WARN}),
         (account(dead=(letter(since=ago(hours=24)),)), {"money_dead": PAGE, "dead_waits": PAGE}),
         (account(gate=gate("auth", seconds=0)), {"keys_refused": PAGE}),
@@ -93,6 +102,51 @@ def test_nothing_is_wrong_with_an_empty_relay():
 )
 def test_the_table(readings: Readings, expected: dict[str, Severity]):
     assert severities(readings) == expected
+
+
+@pytest.mark.parametrize(
+    ("lately", "tried", "expected"),
+    [(4, 40, WARN), (5, 500, WARN), (5, 499, PAGE), (6, 600, WARN), (7, 600, PAGE), (5, 0, PAGE)],
+)
+def test_other_dead_letters_page_as_a_share_of_what_was_tried(lately: int, tried: int, expected: Severity):
+    dead = tuple(letter(n, money=False) for n in range(lately)) + old_status(10)
+    # What was tried before these 15 minutes does not count.
+    tries = (Tries(good=tried // 2, other=tried - tried // 2), *[Tries()] * 14, *[Tries(good=1000)] * 45)
+    assert severities(account(dead=dead, tries=tries))["dead"] == expected
+
+
+def tried(good: int, bad: int) -> tuple[Tries, ...]:
+    """Sixty minutes, of which each saw so many."""
+    return (Tries(good, bad, 7),) * 60
+
+
+@pytest.mark.parametrize(
+    ("tries", "expected"),
+    [
+        ((), {}),
+        ((Tries(0, 19),), {}),
+        ((Tries(19, 1),), {}),
+        ((Tries(189, 10),), {"first_attempts": WARN}),
+        ((Tries(0, 0, 100),), {}),
+        (tried(80, 20), {"first_attempts": WARN}),
+        (tried(79, 21), {"first_attempts": PAGE}),
+        # Five bad minutes are not ten, a bad hour that is over only warns, and a good hour hides no bad end.
+        (tried(0, 10)[:5] + tried(10, 0)[5:], {"first_attempts": WARN}),
+        (tried(10, 0)[:10] + tried(0, 10)[10:], {"first_attempts": WARN}),
+        (tried(0, 10)[:10] + tried(1000, 0)[10:], {"first_attempts": PAGE}),
+        (tried(1, 1)[:10] + tried(1000, 0)[10:], {"first_attempts": PAGE}),
+        ((Tries(), *tried(1, 1)[:9], *tried(1000, 0)[10:]), {}),
+    ],
+)
+def test_first_attempts_over_enough_of_them(tries: tuple[Tries, ...], expected: dict[str, Severity]):
+    assert severities(account(tries=tries)) == expected
+
+
+def test_first_attempts_in_words():
+    [alert] = find_alerts(account(tries=tried(9, 1)))
+    assert alert.what == (
+        "ontraport:DEMO: only 90% succeeded (60 of 600 failed) among the first attempts of an hour"
+    )
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,17 @@ local function meet_server(synced, now, witnessed, at)
   return id
 end
 
+-- How first attempts end, by the minute; only the last hour is kept.
+local function note_first(account, word, now)
+  if word == '' then return end
+  local key, minute = 'first:' .. account, math.floor(now / 60000)
+  if redis.call('HINCRBY', key, minute .. ' ' .. word, 1) > 1 then return end
+  redis.call('EXPIRE', key, 7200)
+  for _, field in ipairs(redis.call('HKEYS', key)) do
+    if tonumber(string.match(field, '^%d+')) <= minute - 60 then redis.call('HDEL', key, field) end
+  end
+end
+
 -- The wake-up: a message as celery and kombu would have written it, with nothing but the id.
 local function push(kind, tid)
   local tag = tid .. '-' .. redis.call('INCR', 'relay:sequence')
