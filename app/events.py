@@ -179,9 +179,24 @@ class Skipped:
 Outcome = Delivered | Skipped
 
 
+class Versions(NamedTuple):
+    """What was in force when an attempt was made: the code, the account's mapping, the policies.
+
+    Mapping and policy are digests: another one is another table. '' where it is not known.
+    """
+
+    release: str = ""
+    mapping: str = ""
+    policy: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One HTTP request and its answer. Secrets are redacted, bodies capped; times in UTC and milliseconds."""
+    """One HTTP request and its answer. Secrets are redacted, bodies capped; times in UTC and milliseconds.
+
+    `attempt` is that of its transmission (0: not known); `limits` is what a refusal said of the account's
+    budget: X-Rate-Limit-* and Retry-After, as they came.
+    """
 
     method: str
     path: str
@@ -191,3 +206,5 @@ class Exchange:
     started_at: datetime
     milliseconds: int
     error: str = ""
+    attempt: int = 0
+    limits: Mapping[str, str] = field(default_factory=dict)

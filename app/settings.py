@@ -136,6 +136,7 @@ class Settings:
     feed_key: Secret = variable("FEED_KEY", Secret())
     console_password: Secret = variable("CONSOLE_PASSWORD", Secret())
     live_since: datetime | None = variable("LIVE_SINCE", None)
+    relay_release: str = variable("RELAY_RELEASE", "")
     relay_instance: str = variable("RELAY_INSTANCE", "")
     gate_probe_seconds: int = variable("GATE_PROBE_SECONDS", 300, 1)
     payload_days: int = variable("PAYLOAD_DAYS", 3, 0, 3650)
@@ -170,6 +171,7 @@ def load_settings(environ: Mapping[str, str], dotenv: Path = Path(".env")) -> Se
         for name, found in sources.variables.items()
         if not _repeats_default(name, found, value := _convert(name, name, found.value))
     }
+    values.setdefault("relay_release", sources.lookup("HEROKU_SLUG_COMMIT"))
     settings = Settings(**values)
     _check_ports(settings)
     _check_mail(settings)

@@ -3,13 +3,14 @@
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
 
 from app import policies
 from app.delivery.attempt import Attempt, patiently
+from app.delivery.versions import InForce
 from app.errors import DeliveryFailure, FailureClass, LeaseLost, Postponed, StoreUnavailable
 from app.events import Kind, Outcome, Skipped, Transmission
 from app.ontraport.client import object_path
@@ -44,6 +45,7 @@ class Engine:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._services = services
+        self._in_force = InForce(services)
         self._handlers = handlers
         self._process = process
         self._sleep = sleep
@@ -73,7 +75,7 @@ class Engine:
         )
         fields = {"transmission": transmission.id, "kind": transmission.kind, "attempt": transmission.attempt}
         try:
-            settlement = self._handle(attempt)
+            settlement = replace(self._handle(attempt), versions=self._in_force(transmission.account))
             patiently(
                 lambda: self._services.transmissions.settle(
                     transmission.id, transmission.token, settlement, attempt.exchanges

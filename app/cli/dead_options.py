@@ -88,7 +88,9 @@ def find_letter(services: Services, transmission_id: str) -> DeadLetter:
         return letter
     ended = services.dead_letters.closing(transmission_id)
     if ended is None:
-        raise SettingsError(f"{transmission_id} is not a dead letter; `relay dead list` names them")
+        state = services.dead_letters.states([transmission_id])[transmission_id][0]
+        now = f"{transmission_id} is {state}" if state else f"there is no {transmission_id}"
+        raise SettingsError(f"{now}, and not a dead letter; `relay dead list` names them")
     record = f", record {ended.record_id}" if ended.record_id else ""
     why = f": {ended.reason}" if ended.reason != ended.state else ""
     at = f"{ended.at:%Y-%m-%d %H:%M:%S} UTC"

@@ -44,6 +44,7 @@ MOST_SHOWN = 20
 @click.option(
     "--wait/--no-wait", default=None, help="Wait for their end (when filtered: yes; when named: no)."
 )
+@click.option("--actor", default="", metavar="NAME", help="Who decides: kept with the record.")
 @assume_yes
 @as_json
 def replay(
@@ -53,6 +54,7 @@ def replay(
     canary: int,
     rate: float,
     wait: bool | None,
+    actor: str,
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -66,14 +68,16 @@ def replay(
     services = open_services()
     if transmission_ids:
         plan = plan_of(services, transmission_ids)
-        run = ReplayRun(services, plan.ids, canary=0, per_minute=0)
+        run = ReplayRun(services, plan.ids, canary=0, per_minute=0, actor=actor)
         again = "the same command"
     else:
         if not everything and wanted == Wanted():
             raise click.UsageError("name the dead letters, or say which by a filter, or --all")
         plan = make_plan(services, wanted)
         confirm(plan, "Send them again?", yes=yes, quiet=as_json)
-        run = ReplayRun(services, plan.ids, canary=canary if wait is not False else 0, per_minute=rate)
+        run = ReplayRun(
+            services, plan.ids, canary=canary if wait is not False else 0, per_minute=rate, actor=actor
+        )
         again = (
             f"relay dead replay {words_of(wanted)} --until {wanted.until or plan.made_at:%Y-%m-%dT%H:%M:%S}"
         )

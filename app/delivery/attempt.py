@@ -5,7 +5,7 @@ Every call to a CRM goes through `Attempt.call`; a write that must not happen tw
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from app.errors import DeliveryFailure, FailureClass, LeaseLost, Postponed, StoreUnavailable
@@ -211,7 +211,8 @@ class Attempt:
 
     def record(self, exchange: Exchange) -> None:
         """Keeps an exchange; it is written with the next `complete`, or when the attempt ends."""
-        self.exchanges.append(Codec().pack_exchange(exchange))
+        told = replace(exchange, attempt=self.transmission.attempt)
+        self.exchanges.append(Codec().pack_exchange(told))
 
     def _observe(self, limits: RateLimit) -> None:
         account, interval_ms = self.transmission.account, self._interval_ms

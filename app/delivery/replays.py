@@ -97,10 +97,12 @@ class ReplayRun:
         *,
         canary: int = CANARY,
         per_minute: float = PER_MINUTE,
+        actor: str = "",
     ) -> None:
         self._letters = services.dead_letters
         self._clock = services.clock
         self._ids = tuple(ids)
+        self._actor = actor
         self._canary = canary if canary < len(ids) else 0
         self._interval = timedelta(minutes=1 / per_minute) if per_minute else timedelta(0)
         self._open: dict[str, Result] = {}
@@ -142,7 +144,7 @@ class ReplayRun:
             while (wait := self._next_at - self._clock()) > timedelta(0):
                 yield self._progress(stage, min(wait, LOOK))
             self._next_at = self._clock() + self._interval
-            if self._letters.replay(tid):
+            if self._letters.replay(tid, self._actor):
                 self._open[tid] = Result(tid, State.READY)
             else:
                 self._ended[tid] = Result(tid, "not dead")

@@ -15,6 +15,7 @@ from app.store.records import Codec, milliseconds, moment, row, text
 from app.store.scripting import Scripts
 
 PAGE = 500
+LONGEST_WORDS = 500
 
 
 class DeadLetters:
@@ -113,10 +114,21 @@ class DeadLetters:
         name, _, raw = Codec().unpack_event(record)
         return name, raw
 
-    def replay(self, transmission_id: str) -> bool:
+    def assign(self, transmission_id: str, *, actor: str, owner: str, note: str = "") -> bool:
+        """Says who looks after it ('' = nobody) and what is known of it; False when it is not dead.
+
+        Both stay with it when it is sent again, and are there should it die again.
+        """
+        owner, note = _line(owner), _line(note)
+        deed = f"given to {owner}" if owner else "given to nobody"
+        deed = f"{deed}: {note}" if note else deed
+        with store_errors():
+            return bool(self._scripts.run("assign", transmission_id, _line(actor), owner, note, deed))
+
+    def replay(self, transmission_id: str, actor: str = "") -> bool:
         """Sends it again, as the same transmission with new attempts; False when it is not dead."""
         with store_errors():
-            return bool(self._scripts.run("replay", transmission_id))
+            return bool(self._scripts.run("replay", transmission_id, _line(actor)))
 
     def discard(self, transmission_id: str, *, actor: str, reason: str) -> str:
         """Gives it up by a person's word: `closed`, or the state that it is in ('': there is none).
@@ -194,6 +206,11 @@ class DeadLetters:
             tid: tuple(follower_of(one, records[one]) for one in behind[tid] if holds(t, records[one]))
             for tid, t in dead
         }
+
+
+def _line(words: str) -> str:
+    """A person's words on one line, and not more of them than anybody reads."""
+    return " ".join(words.split())[:LONGEST_WORDS]
 
 
 def _text(value: bytes | None) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from app.errors import FailureClass
-from app.events import Kind, State
+from app.events import Kind, State, Versions
 from app.policies import POLICIES
 from app.store.records import moment
 
@@ -26,12 +26,22 @@ class Follower:
 
 
 @dataclass(frozen=True, slots=True)
+class Deed:
+    """What a person did to a dead letter, and when (UTC)."""
+
+    at: datetime
+    actor: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetter:
     """One dead transmission in the operator's words; `cents` of `currency` wait with it. Times are UTC.
 
     `sign` tells the failure from others of its class (`422/price`: status or code, and field);
     `condition` is why it was given up: permanent (it would fail again), age, person (one has to decide) or
     poison. `attempts` counts from the last replay on, `replays` how often a person sent it again.
+    `versions` are those of the last attempt. `owner` looks after it, `note` is what is known of it.
     """
 
     id: str
@@ -52,6 +62,20 @@ class DeadLetter:
     replays: int = 0
     replayed_at: datetime | None = None
     followers: tuple[Follower, ...] = ()
+    versions: Versions = field(default=Versions())
+    owner: str = ""
+    note: str = ""
+    deeds: tuple[Deed, ...] = ()
+
+    @property
+    def effect(self) -> str:
+        """What is never done twice, whatever tells of it: `ontraport:DEMO/sale/order:DEMO-1`."""
+        return f"{self.account}/{self.kind}/{self.subject}"
+
+    @property
+    def deadline(self) -> datetime | None:
+        """Until when at least it is tried, unless it fails for good."""
+        return self.created_at + POLICIES[Kind(self.kind)].max_age if self.created_at else None
 
     @property
     def group(self) -> str:
@@ -82,7 +106,13 @@ class History:
 
 def document(letter: DeadLetter, history: History | None = None) -> dict[str, Any]:
     """A letter for `orjson.dumps`, with what lies behind it; the payload as it came."""
-    told = {**asdict(letter), "group": letter.group}
+    told = {
+        **asdict(letter),
+        "versions": letter.versions._asdict(),
+        "group": letter.group,
+        "effect": letter.effect,
+        "deadline": letter.deadline,
+    }
     if history is None:
         return told
     payload = history.payload
@@ -178,7 +208,16 @@ def letter_of(tid: str, t: Mapping[str, str], followers: tuple[Follower, ...]) -
         replays=int(t.get("rn", "0")),
         replayed_at=_moment(t.get("rp")),
         followers=followers,
+        versions=Versions(t.get("vr", ""), t.get("vm", ""), t.get("vp", "")),
+        owner=t.get("ow", ""),
+        note=t.get("no", ""),
+        deeds=tuple(_deed(line) for line in t.get("tr", "").splitlines()),
     )
+
+
+def _deed(line: str) -> Deed:
+    at, actor, what = orjson.loads(line)
+    return Deed(moment(at), actor, what)
 
 
 def _moment(value: str | None) -> datetime | None:

@@ -81,10 +81,13 @@ class Codec:
     def pack_exchange(self, exchange: Exchange) -> bytes:
         """One exchange, its bodies capped."""
         fields = asdict(exchange)
+        for name in ("attempt", "limits"):
+            if not fields[name]:
+                del fields[name]
         fields["request"], fields["answer"] = exchange.request[:ANSWER_CAP], exchange.answer[:ANSWER_CAP]
         return self._compressor.compress(orjson.dumps(fields))
 
     def unpack_exchange(self, record: bytes) -> dict[str, Any]:
-        """The fields of an Exchange, `started_at` as ISO 8601 text."""
+        """The fields of an Exchange, `started_at` as ISO 8601 text; `attempt` and `limits` where known."""
         fields: dict[str, Any] = orjson.loads(self._decompressor.decompress(record))
         return fields

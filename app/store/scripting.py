@@ -13,12 +13,12 @@ from app.policies import POLICIES
 # These free memory, end what was begun or tell of it, so they may run when Redis is at its limit.
 ALLOWED_OVER_LIMIT = frozenset(
     {
-        *("claim", "announce", "complete", "settle", "tick", "acquire", "replay", "close"),
+        *("claim", "announce", "complete", "settle", "tick", "acquire", "replay", "close", "assign"),
         *("alerts_turn", "alerts_keep"),
     }
 )
 # What stands before a script besides lib.lua, where it is too long for one file.
-PARTS = {"admit": ("admit_rows", "admit_rules")}
+PARTS = {"admit": ("admit_rows", "admit_rules"), "assign": ("trail",), "replay": ("trail",)}
 
 # How transmissions, their events and the announcements of their writes are to be read. Whoever changes that
 # raises it: workers of the version before leave such a transmission to those that know it. Further fields are

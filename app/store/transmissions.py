@@ -1,12 +1,12 @@
 """The worker's side of the store: claim, settle, and the dispatcher's round."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from app.errors import FailureClass, LeaseLost
-from app.events import Kind, Transmission
+from app.events import Kind, Transmission, Versions
 from app.store.connection import store_errors
 from app.store.records import Codec, moment
 from app.store.scripting import Scripts
@@ -32,6 +32,7 @@ class Settlement:
     """The end of an attempt: its word, the reason, and when it goes on (seconds from now).
 
     Of a dead one `sign` tells the failure from others of its class, and `condition` why it was given up.
+    `versions` are those that the attempt was made with.
     """
 
     ending: Ending
@@ -41,6 +42,7 @@ class Settlement:
     announced_row: str = ""
     sign: str = ""
     condition: str = ""
+    versions: Versions = field(default=Versions(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ class Transmissions:
                 first_tells(settlement),
                 len(exchanges),
                 *exchanges,
+                *settlement.versions,
             )
         if not owned:
             raise LeaseLost(f"{transmission_id} is no longer ours to settle")

@@ -3,9 +3,6 @@
 Header `X-Api-Key`; `since`, `limit`, `offset`, and `merchant` where there are several. Ordered by item id.
 """
 
-import csv
-import io
-import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +18,7 @@ from werkzeug.http import parse_etags
 
 from app.errors import RelayError
 from app.settings import Settings
+from app.spreadsheet import csv_text
 from app.web.answer import FIXED_HEADERS, Answer, Refusal
 
 LIMIT, MOST = 500, 2000
@@ -28,10 +26,6 @@ COLUMNS = (
     "id", "description", "price", "currency", "active", "deleted", "last_change", "noted_at",
     "product_name", "product_id", "sync",
 )  # fmt: skip
-# A spreadsheet takes a cell that begins like this for a formula.
-# https://owasp.org/www-community/attacks/CSV_Injection
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 RETRY_AFTER = (("Retry-After", "30"),)
 
 Row = Mapping[str, Any]
@@ -165,16 +159,4 @@ def _as_json(rows: Sequence[Row], asked: Asked, total: int) -> bytes:
 
 
 def _as_csv(rows: Sequence[Row], _asked: Asked, _total: int) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
-    writer.writerows([_cell(row[column]) for column in COLUMNS] for row in rows)
-    return text.getvalue().encode("utf-8", "replace")
-
-
-def _cell(value: object) -> str:
-    """Text that no spreadsheet takes for a formula, and without the signs that cut a file off."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = "" if value is None else str(value).replace("\0", "")
-    return f"'{text}" if text.startswith(FORMULA) and not NUMBER.fullmatch(text) else text
+    return csv_text(COLUMNS, rows).encode("utf-8", "replace")

@@ -1,5 +1,6 @@
 """`relay dead` and `relay quarantine` as a person uses them, on a real store with a real worker."""
 
+import csv
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from app.cli.main import main
 from app.events import Unreadable
+from app.release import VERSION
 from tests.integration.engine import ACCOUNT, LOG, Engine
 from tests.integration.orders import Order
 from tests.servers import wait_until
@@ -160,6 +162,35 @@ def test_everything_can_be_taken_along_as_json_lines(engine: Engine, dead: list[
     assert one["cents"] == 1000
     [named] = relay(engine, "dead", "export", one["id"]).stdout.splitlines()
     assert json.loads(named) == one
+
+
+def test_a_table_for_a_spreadsheet_holds_nothing_of_persons(engine: Engine, dead: list[Order]):
+    text = relay(engine, "dead", "export", "--csv").stdout
+    rows = list(csv.DictReader(text.splitlines()))
+    assert {row["subject"] for row in rows} == {f"order:{order.id}" for order in dead}
+    assert {(row["amount"], row["currency"], row["failure"]) for row in rows} == {("10.00", "USD", "invalid")}
+    assert not any(str(order.address) in text for order in dead)
+
+
+def test_somebody_looks_after_a_letter_and_sees_what_has_changed_since(engine: Engine, dead: list[Order]):
+    [one] = read(engine, "dead", "list", "--subject", dead[0].id)
+    assert one["versions"]["release"] == VERSION
+    taken = read(engine, "dead", "assign", one["id"], "--actor", "ann", "--note", "asked the shop")
+    assert taken == {"assigned": [one["id"]], "owner": "ann", "not_dead": []}
+    shown = relay(engine, "dead", "show", one["id"]).output
+    assert "looked after by ann: asked the shop" in shown
+    assert "ann: given to ann: asked the shop" in shown
+    assert "attempt 1)" in shown
+    assert "changed since" not in shown
+    engine.environment["REFUND_PARTIAL"] = "ignore"
+    assert "mapping changed since" in relay(engine, "dead", "show", one["id"]).output
+    assert "ann" in relay(engine, "dead", "list").output
+    by_group = ("dead", "assign", "--group", one["group"], "--actor", "ann", "--owner", "bob")
+    assert "assigned 5 to bob" in relay(engine, *by_group).output
+    relay(engine, "dead", "assign", "--actor", "ann", code=2)
+    assert read(engine, "dead", "assign", "never.1", "--actor", "ann", code=1)["not_dead"] == ["never.1"]
+    relay(engine, "dead", "replay", one["id"], "--actor", "bob", "--wait")
+    assert f"{one['id']} is delivered" in relay(engine, "dead", "show", one["id"], code=2).stderr
 
 
 def test_the_quarantine_can_be_read_and_emptied(engine: Engine):

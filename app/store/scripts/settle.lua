@@ -1,7 +1,8 @@
 -- Ends an attempt under its fencing token: the new state, the line, the exchanges, the next wake-ups.
 -- ARGV: tid, token, outcome (delivered|skipped|retrying|postponed|dead), reason, failure, delay ms,
 --       payload seconds, exchange seconds, row whose announcement ends ('' = none), ledger seconds,
---       sign, condition, what a first attempt tells (good|bad|other, '' = nothing), m, exchange{m}
+--       sign, condition, what a first attempt tells (good|bad|other, '' = nothing), m, exchange{m},
+--       release, mapping, policy ('' = made no attempt)
 local tid, token, outcome, reason, failure = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local delay, payload_seconds, exchange_seconds = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 if not owns(tid, token) then return 0 end
@@ -12,6 +13,10 @@ local account, kind, row = t[1], t[2], 'l:' .. t[1] .. ':' .. t[3]
 for n = 1, tonumber(ARGV[14]) do redis.call('RPUSH', 'x:' .. tid, ARGV[14 + n]) end
 -- A look-up of what is unknown counts no attempt, and what a person sends again is no first one.
 if t[10] == '1' and t[11] ~= 'unknown' and not t[12] then note_first(account, ARGV[13], now) end
+local versions = 15 + tonumber(ARGV[14])
+if ARGV[versions] ~= '' then
+  redis.call('HSET', key, 'vr', ARGV[versions], 'vm', ARGV[versions + 1], 'vp', ARGV[versions + 2])
+end
 if ARGV[9] ~= '' then redis.call('HDEL', ARGV[9], 'fs', 'fa', 'ft', 'fl', 'fe') end
 redis.call('ZREM', 'due', tid)
 redis.call('HDEL', key, 'tk', 'le')
