@@ -1,12 +1,14 @@
 """What a drill changes in the relay's processes: the store's clock can be put forward, and all can go faster.
 
 Nobody but root may set a machine's clock, so that the scripts read the server's time plus what stands in a
-key. With DRILL_PACE=10 every duration of the engine is a tenth: leases, deadlines, quiet times, delays.
+key. With DRILL_PACE=10 every duration of the engine is a tenth: leases, deadlines, quiet times, delays, the
+sandbox's rolling minute. With DRILL_HALTS=0.01 one step of a delivery in a hundred halts (tests.drill.halts).
 """
 
 import importlib
 import os
 from dataclasses import replace
+from datetime import timedelta
 from functools import partialmethod
 from typing import Any
 
@@ -14,9 +16,10 @@ from app import policies, queue
 from app.store import ledger as ledger_module
 from app.store.ledger import Ledger
 from app.store.scripting import Scripts
+from tests.drill import halts
 
 CLOCK = "drill:clock"
-PACE = "DRILL_PACE"
+PACE, HALTS = "DRILL_PACE", "DRILL_HALTS"
 
 TIME = "return t[1] * 1000 + math.floor(t[2] / 1000)"
 SHIFTED = f"{TIME} + tonumber(redis.call('GET', '{CLOCK}') or '0')"
@@ -28,6 +31,15 @@ DURATIONS = (
     "app.store.ledger.BETWEEN_CALLS_LEASE_MS",
     "app.store.ledger.LONGEST_WAIT_MS",
     "app.store.gates.BREAKER_FIRST_SECONDS",
+    "app.store.polling.LOCK_SECONDS",
+    "app.alerts.book.FIRST_REPEAT",
+    "app.alerts.book.LONGEST_REPEAT",
+    "app.alerts.deliveries.MINUTE",
+    "app.sandbox.ratelimit.WINDOW",
+    "workers.watch.LOOK_SECONDS",
+    "workers.watch.REST_SECONDS",
+    "workers.watch.ROUND_SECONDS",
+    "workers.watch.TURN_SECONDS",
     "app.delivery.attempt.CALL_SECONDS",
     "app.delivery.attempt.CALL_LEASE_MS",
     "app.delivery.attempt.FIRST_LOOK_SECONDS",
@@ -35,19 +47,21 @@ DURATIONS = (
     "app.delivery.attempt.BETWEEN_LOOKS_MS",
 )
 # What the scripts say in figures of their own.
-IN_SCRIPTS = {"wait + 30000": 30_000, "now - 60000": 60_000}
+IN_SCRIPTS = {"wait + 30000": 30_000, "now - 60000": 60_000, "'PX', 90000": 90_000}
 
 
 def apply() -> None:
     """Changes this process; before anything of the relay runs in it."""
     pace = float(os.environ.get(PACE) or 1)
     wrap_source(pace)
+    halts.apply(float(os.environ.get(HALTS) or 0), pace)
     if pace == 1:
         return
     for dotted in DURATIONS:
         module, _, name = dotted.rpartition(".")
         value = getattr(importlib.import_module(module), name)
-        setattr(importlib.import_module(module), name, type(value)(value / pace))
+        shorter = value / pace if isinstance(value, timedelta) else type(value)(value / pace)
+        setattr(importlib.import_module(module), name, shorter)
     for kind, policy in policies.POLICIES.items():
         delays = tuple(delay / pace for delay in policy.delays)
         policies.POLICIES[kind] = replace(policy, delays=delays)

@@ -1,4 +1,5 @@
-"""What goes wrong in a drill, and when: deaths, freezes, a clock that jumps, a CRM that fails in every way.
+"""What goes wrong in a drill, and when: deaths, freezes, a clock that jumps, another store in the
+place of the relay's own, a CRM that fails in every way and refuses the keys until somebody was told of it.
 
 All of it follows from the seed. The CRM's faults are of a sort that harms nobody for good: whoever announces
 and looks loses nothing. A write that commits late is one that must not be repeated; one that may would be
@@ -15,7 +16,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from tests.drill.relay import STORE_ERRORS, VICTIMS, Relay, Store
+from app.store.instance import KEY as MARK
+from tests.drill.lookout import Lookout
+from tests.drill.relay import PROBE_SECONDS, STORE_ERRORS, VICTIMS, WORKER_SLOTS, Relay, Store
 from tests.drill.truth import Event, Refunded, Sold
 from tests.servers import Sandbox
 
@@ -23,6 +26,9 @@ LOG, REFUND = "/transaction/processManual", "/transaction/refund"
 # Everything but notes.
 REPEATABLE = "/(?:Contacts|Contacts/saveorupdate|Products|Transactions|objects/.*)"
 LEASE_SECONDS = 80.0
+# A watch that dies has the turn for this long, and the gate's probe that dies for a little less.
+TURN_SECONDS = 120.0
+REFUSED = {"match": {"path": "/ontraport/1/.*"}, "do": {"kind": "answer", "status": 401, "body": "No."}}
 # The share of orders whose sale or refund meets a fault of its own.
 FAULTY_ORDERS = 0.12
 
@@ -65,7 +71,7 @@ def weather(chance: Random, pace: float) -> list[dict[str, Any]]:
     some = {"match": {"path": REPEATABLE}, "for_seconds": seconds}
     return chance.choice(
         [
-            [{"for_seconds": seconds, "do": {"kind": "answer", "status": 401, "body": "No."}}],
+            [REFUSED | {"for_seconds": seconds}],
             [{"times": 20, "do": {"kind": "answer", "status": 429, "headers": {"X-Rate-Limit-Reset": 3}}}],
             [some | {"do": {"kind": "answer", "status": 503, "body": "Busy"}}],
             [some | {"times": 10, "do": {"kind": "reset", "commit": True}}],
@@ -78,25 +84,35 @@ def weather(chance: Random, pace: float) -> list[dict[str, Any]]:
 
 @dataclass
 class Mischief:
-    """Does what was planned, at its time; `done` counts it."""
+    """Does what was planned, at its time; `done` counts it.
+
+    `was_told` answers whether somebody was told that the keys are refused; `refusals` are the spans of that,
+    each with the time that a gate may take to open again (unix seconds).
+    """
 
     relay: Relay
     sandbox: Sandbox
     store: Callable[[], Store]
+    lookout: Lookout
+    was_told: Callable[[], bool]
     chance: Random
     pace: float
     standing: list[dict[str, Any]]
     done: Counter[str] = field(default_factory=Counter)
     put_back: float = 0.0
+    refusals: list[tuple[float, float]] = field(default_factory=list)
+    knocks: int = 0
+    _refusing: bool = False
+    _under_way: list[threading.Thread] = field(default_factory=list)
 
     def plan(self, seconds: float) -> list[Act]:
-        """Every act with its time, from the seed alone."""
-        acts: list[Act] = []
+        """Every act with its time, from the seed alone; somewhere in the middle the keys are refused."""
+        acts: list[Act] = [(self.chance.uniform(0.3, 0.6) * seconds, "keys refused", self._refuse_keys)]
         at = 2.0
         while at < seconds:
             acts.append((at, *self._act()))
             at += self.chance.uniform(1, 4)
-        return acts
+        return sorted(acts, key=lambda act: act[0])
 
     def run(self, acts: Sequence[Act], stop: threading.Event) -> None:
         """Does all of it; what cannot be done just now (its victim is dead already) is left out."""
@@ -112,11 +128,13 @@ class Mischief:
                 self.done[name] += 1
 
     def calm(self) -> None:
-        """No more faults of the CRM; the clock goes on from where it is."""
+        """No more faults of the CRM, and the relay's own store; the clock goes on from where it is."""
+        for thread in self._under_way:
+            thread.join()
         self.sandbox.faults()
 
     def _act(self) -> tuple[str, Callable[[], None]]:
-        kind = self.chance.choices(("kill", "freeze", "weather", "clock"), (50, 20, 25, 5))[0]
+        kind = self.chance.choices(("kill", "freeze", "weather", "clock", "swap"), (50, 20, 22, 5, 3))[0]
         if kind == "kill":
             victim = self.chance.choice(VICTIMS)
             return "killed", lambda: self._kill(victim)
@@ -130,12 +148,77 @@ class Mischief:
             # Together less than the quiet time before a write in doubt is repeated.
             step = self.chance.choice((-20, -5, 5, 20)) / self.pace
             return "clock steps", lambda: self._shift(step)
+        if kind == "swap":
+            seconds = self.chance.uniform(2, 6)
+            return "foreign stores", lambda: self._swap_store(seconds)
         rules = weather(self.chance, self.pace)
-        return "weather", lambda: self.sandbox.faults(*rules, *self.standing)
+        return "weather", lambda: self._weather(rules)
+
+    def _weather(self, rules: list[dict[str, Any]]) -> None:
+        if self._refusing:
+            return
+        self.sandbox.faults(*rules, *self.standing)
+        if rules[0]["do"] == REFUSED["do"]:
+            self._was_refused(time.time(), time.time() + rules[0]["for_seconds"])
+
+    def _was_refused(self, begin: float, end: float) -> None:
+        # Until a probe opens the gate, or the place of one that died is free, and until the watch has looked.
+        self.refusals.append((begin, end + PROBE_SECONDS + 30.0 + TURN_SECONDS / self.pace))
+
+    def _refuse_keys(self) -> None:
+        """Until somebody was told of it; for so long at the most that it cannot be told any more."""
+        self._refusing = True
+        before = self._refused()
+        self.sandbox.faults(REFUSED, *self.standing)
+        self._beside(lambda: self._accept_keys(time.time(), before))
+
+    def _accept_keys(self, begin: float, before: int) -> None:
+        end = time.monotonic() + 2 * TURN_SECONDS / self.pace + 30
+        time.sleep(self.chance.uniform(3, 6))
+        while not self.was_told() and time.monotonic() < end:
+            time.sleep(0.5)
+        self._was_refused(begin, time.time())
+        self.sandbox.faults(*self.standing)
+        self._refusing = False
+        # What was under way met the refusal, and each probe; whoever claims or asks anew is not to.
+        allowed = 2 * WORKER_SLOTS + (time.time() - begin) / PROBE_SECONDS + 2
+        self.knocks = max(0, self._refused() - before - round(allowed))
+
+    def _refused(self) -> int:
+        statuses = self.sandbox.ledger()["requests"]["by_status"]
+        return int(statuses.get("401", 0))
+
+    def _swap_store(self, seconds: float) -> None:
+        """An empty store in the place of the relay's, as if it had come back without its file."""
+        with self.relay.client() as client:
+            if client.get(MARK) is None:
+                raise OSError("it is away already")
+            client.swapdb(0, 1)
+        self._beside(lambda: self._give_back(seconds))
+
+    def _give_back(self, seconds: float) -> None:
+        time.sleep(seconds)
+        while True:
+            try:
+                with self.relay.client() as client:
+                    if client.get(MARK) is None:
+                        client.swapdb(0, 1)
+                with self.relay.client(1) as client:
+                    client.flushdb()
+                return
+            except STORE_ERRORS:
+                time.sleep(0.5)
+
+    def _beside(self, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work, daemon=True)
+        self._under_way.append(thread)
+        thread.start()
 
     def _shift(self, seconds: float) -> None:
         self.store().shift_clock(seconds)
         self.put_back += max(0.0, -seconds)
+        if seconds > 0:
+            self.lookout.clock_put_forward()
 
     def _kill(self, victim: str) -> None:
         pid = self.relay.pid_of(victim)

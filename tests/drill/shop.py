@@ -1,7 +1,8 @@
 """The shop of a drill: customers with orders, subscriptions, refunds and parcels; items and affiliates.
 
-Everything follows from the seed but the day. Each thing that happens has its own second, none of it past: of
-orders older than its ledger the relay would ask the CRM first, and a sale logged twice might go unnoticed.
+Everything follows from the seed but the day. Each thing that happens has its own second, none before the
+relay's start: of orders older than its ledger it would ask the CRM first, and a sale logged twice might go
+unnoticed.
 """
 
 from collections.abc import Iterator
@@ -21,10 +22,16 @@ SHIPPED, REJECTED = "Shipped", "Rejected"
 
 @dataclass
 class Shop:
-    """What happened in the shop, customer by customer, from the second `begin` on."""
+    """What happened in the shop, customer by customer, from `begin` to `end` (unix seconds).
+
+    `orders` are as they stand in the end, `items` as they were made.
+    """
 
     seed: int
     begin: int
+    end: int = 0
+    orders: dict[str, dict[str, Any]] = field(default_factory=dict)
+    items: list[dict[str, Any]] = field(default_factory=list)
     chance: Random = field(init=False)
 
     def __post_init__(self) -> None:
@@ -37,6 +44,9 @@ class Shop:
         while len(found) < at_least:
             number += 1
             found += Customer(self, number).story()
+        self.items = [one.payload for one in found if one.name == "item_create"]
+        # In the order of each story, so that the last snapshot of an order is the one that stands.
+        self.orders = {one.payload["order_id"]: one.payload for one in found if "order_id" in one.payload}
         return found
 
     def _items(self) -> Iterator[Event]:
@@ -250,6 +260,7 @@ class Customer:
 
     def _later(self) -> int:
         self.now += 1
+        self.shop.end = max(self.shop.end, self.now)
         return self.now
 
 

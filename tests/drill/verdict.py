@@ -87,7 +87,7 @@ class Verdict:
 
     NAMES = (
         "lost", "doubled", "out_of_order", "wrong_amounts", "invented", "stuck", "dead", "quarantined",
-        "left_in_queue",
+        "left_in_queue", "long_queues", "over_the_limit", "knocked", "alerts", "unreconciled", "away",
     )  # fmt: skip
 
     def figures(self) -> dict[str, int]:
