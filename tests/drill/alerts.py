@@ -8,8 +8,9 @@ from typing import Any
 from tests.drill.truth import Acknowledged, Refunded, Sold
 
 KEYS, LATE, AWAY, WAKE_UPS = "keys_refused", "money_late", "crm_away", "lost_wake_ups"
-# What of a drill's mischief a person is told. That wake-ups were lost stays true for an hour.
-POSSIBLE = frozenset({KEYS, LATE, AWAY, WAKE_UPS, "money_retried"})
+# What of a drill's mischief a person is told, and what of it is counted over an hour: so long it stays true.
+LASTING = frozenset({WAKE_UPS, "first_attempts"})
+POSSIBLE = frozenset({KEYS, LATE, AWAY, "money_retried", *LASTING})
 MUCH_LARGER = 10
 # Between what the drill notes and what the relay reads at that moment.
 SLACK_SECONDS = 5.0
@@ -58,7 +59,7 @@ def judge_alerts(messages: Iterable[Mapping[str, Any]], known: Known) -> Iterato
             yield f"the end of {group} was told, its beginning was not"
         last[group] = entry
     for group, entry in last.items():
-        if entry["status"] == "open" and entry["name"] != WAKE_UPS:
+        if entry["status"] == "open" and entry["name"] not in LASTING:
             yield f"the end of {group} was not told"
     if known.refusals and f"{KEYS}:ontraport:DEMO" not in last:
         yield "nobody was told that the keys were refused"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.drill.alerts import WAKE_UPS, Known, judge_alerts
+from tests.drill.alerts import LASTING, Known, judge_alerts
 from tests.drill.relay import Relay, Store
 from tests.drill.scene import Scene
 from tests.drill.truth import Acknowledged
@@ -48,7 +48,7 @@ def _known(scene: Scene, told: Sequence[Acknowledged]) -> Known:
 def _unsaid(scene: Scene) -> Iterator[str]:
     """What the relay's own commands say is still wrong, and what was never told again after a refusal."""
     _, alerts = scene.relay.cli("alerts")
-    yield from (f"{one['group']} is open" for one in alerts["open"] if one["name"] != WAKE_UPS)
+    yield from (f"{one['group']} is open" for one in alerts["open"] if one["name"] not in LASTING)
     yield from (f"a message of {one['at']} was never sent" for one in alerts["unsent"])
     yield from (f"never came again: {one['subject']}" for one in scene.listener.unheard())
     code, status = scene.relay.cli("status")

@@ -20,7 +20,7 @@ from app.services import Services, build_services
 from app.settings import load_settings
 from app.store.log import Log
 from app.store.records import row
-from tests.drill.alerts import WAKE_UPS
+from tests.drill.alerts import LASTING
 from tests.drill.changed import CLOCK, HALTS, PACE
 from tests.drill.verdict import Left, cents
 from tests.servers import ROOT, Sandbox, Server, free_port, wait_until
@@ -178,12 +178,12 @@ class Store:
         return sum(states.get(state, 0) for state in OPEN)
 
     def wrong(self) -> list[str]:
-        """Alerts that are open or not told yet; that wake-ups were lost stays one for an hour."""
+        """Alerts that are open or not told yet, without those that stay for an hour."""
         book = self._services.alerts.read()
-        found = {alert.group for alert in find_alerts(self._services.survey.read())}
-        found |= {name for name, group in book.groups.items() if group.open}
-        found |= {f"{len(book.unsent)} messages unsent"} if book.unsent else set()
-        return sorted(found - {WAKE_UPS})
+        found = [*find_alerts(self._services.survey.read())]
+        found += [group.alert for group in book.groups.values() if group.open]
+        unsent = [f"{len(book.unsent)} messages unsent"] if book.unsent else []
+        return [*unsent, *sorted({alert.group for alert in found if alert.name not in LASTING})]
 
     def polled_since(self, at: float) -> bool:
         """Whether both polls have ended well after that time (unix seconds)."""
