@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import click
@@ -50,9 +51,10 @@ def read_status(services: Services) -> dict[str, Any]:
         "oldest_seconds": max((account["oldest_seconds"] for account in accounts.values()), default=0),
         "accounts": accounts,
         "shops": {shop.merchant_id: shop_comparisons(shop) for shop in readings.shops},
+        "heard": {name: _iso(one.heard_at) for name, one in readings.rhythms.items()},
         "memory": memory_capacity(readings),
         "alerts": [alert.group for alert in find_alerts(readings)],
-        "look_first_since": readings.writes_lost_at.isoformat() if readings.writes_lost_at else None,
+        "look_first_since": _iso(readings.writes_lost_at),
         "events": services.log.events(),
         "engine": services.log.engine(),
     }
@@ -77,6 +79,10 @@ def _account(one: AccountReading, readings: Readings) -> dict[str, Any]:
     }
 
 
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
 def show(report: Mapping[str, Any]) -> None:
     """The report for a person."""
     console = Console()
@@ -90,7 +96,7 @@ def show(report: Mapping[str, Any]) -> None:
         console.print(table)
         console.print(_sentence(account))
         console.print(account_words(account["capacity"]))
-    for line in comparison_words(report["shops"]):
+    for line in _shops(report):
         console.print(line)
     if report["look_first_since"]:
         console.print(LOOK_FIRST.format(report["look_first_since"][:19]))
@@ -99,6 +105,12 @@ def show(report: Mapping[str, Any]) -> None:
     console.print(memory_words(report["memory"]))
     if report["alerts"]:
         console.print(f"alerts: {', '.join(report['alerts'])}; `relay alerts` tells more")
+
+
+def _shops(report: Mapping[str, Any]) -> Iterator[str]:
+    for merchant, at in report["heard"].items():
+        yield f"{merchant}: last delivery at {at[:19]} UTC" if at else f"{merchant}: no delivery yet"
+    yield from comparison_words(report["shops"])
 
 
 def _sentence(account: Mapping[str, Any]) -> str:
