@@ -27,6 +27,7 @@ from app.sandbox.ultracart_webhooks import routes as webhook_routes
 
 VERSION = "2017-03-01"
 MOST_ITEMS = 2000
+MOST_IN_BATCH = 500
 ORDER_FIELDS = {
     "order_id": "order_id",
     "current_stage": "current_stage",
@@ -130,6 +131,16 @@ def get_affiliate(affiliate_oid: int) -> Response:
 def list_orders() -> Response:
     """Orders that meet all criteria in the query string, at least one of which is needed."""
     return _orders(_criteria())
+
+
+@routes.post("/order/orders/batch")
+def batch_orders() -> Response:
+    """The orders of these ids, as far as there are such."""
+    asked = _body().get("order_ids")
+    if not isinstance(asked, list) or len(asked) > MOST_IN_BATCH:
+        raise Refused(400, f"order_ids has to be a list of {MOST_IN_BATCH} ids at most")
+    rows: list[Mapping[str, Any]] = [row for row in state().shop.rows("orders") if row["order_id"] in asked]
+    return _page("orders", rows, ORDER, Paging(MOST_IN_BATCH, 0))
 
 
 @routes.post("/order/orders/query")

@@ -9,7 +9,7 @@ https://www.ultracart.com/api/
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +31,8 @@ API_VERSION = "2017-03-01"
 ITEMS_LIMIT = 2000
 ITEMS_PAGE = 500
 ORDERS_PAGE = 200
+# UltraCart takes 500; so many come in one answer of a few megabytes.
+ORDERS_BATCH = 100
 AFFILIATES_PAGE = 200
 WEBHOOKS_PAGE = 100
 MOST_BYTES = 32 * 1024 * 1024
@@ -79,6 +81,13 @@ class UltracartClient:
             "_expand": expand,
         }
         return self._page(Call("POST", "/order/orders/query", criteria, query), "orders", permit)
+
+    def orders_batch(
+        self, order_ids: Sequence[str], permit: Permit, expand: str = expansions.ORDER
+    ) -> tuple[Mapping[str, Any], ...]:
+        """The orders of these ids, up to ORDERS_BATCH, as far as the shop has them, in any order."""
+        call = Call("POST", "/order/orders/batch", {"order_ids": list(order_ids)}, {"_expand": expand})
+        return self._page(call, "orders", permit).rows
 
     def get_auto_order(
         self, auto_order_oid: str, permit: Permit, expand: str = expansions.AUTO_ORDER
@@ -180,6 +189,11 @@ class UltracartClient:
         }
         call = _list(_path("/webhook/webhooks", webhook_oid) + "/logs", offset, limit, **asked)
         return self._page(call, "webhook_log_summaries", permit)
+
+    def webhook_log(self, webhook_oid: str, request_id: str, permit: Permit) -> Mapping[str, Any]:
+        """One delivery of the log, with the first 100,000 characters of its body."""
+        call = Call("GET", _path(_path("/webhook/webhooks", webhook_oid) + "/logs", request_id))
+        return self._one(call, "webhook_log", permit)
 
     def _one(self, call: Call, key: str, permit: Permit) -> Mapping[str, Any]:
         reply = self._call(call, permit)

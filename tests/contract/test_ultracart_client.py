@@ -293,6 +293,7 @@ def test_nothing_secret_is_logged(server, permits, caplog):
 ENDPOINTS = {
     ("order_api", "get_order"): lambda c, p: c.get_order("1", p),
     ("order_api", "get_orders_by_query"): lambda c, p: c.orders_page({"order_id": "1"}, p),
+    ("order_api", "get_orders_batch"): lambda c, p: c.orders_batch(["1"], p),
     ("auto_order_api", "get_auto_order"): lambda c, p: c.get_auto_order("1", p),
     ("auto_order_api", "get_auto_order_by_reference_order_id"): lambda c, p: c.get_auto_order_by_order(
         "1", p
@@ -309,6 +310,7 @@ ENDPOINTS = {
     ("webhook_api", "get_webhook_log_summaries"): lambda c, p: c.webhook_logs_page(
         "1", p, success=False, since=datetime(2026, 1, 1, tzinfo=UTC)
     ),
+    ("webhook_api", "get_webhook_log"): lambda c, p: c.webhook_log("1", "1", p),
 }
 
 
