@@ -12,18 +12,15 @@ from typing import Any
 import structlog
 from flask import Blueprint, request
 
+from app.delivery.intake import own, understand
 from app.errors import RelayError
-from app.events import Admission, Arrival, Event, Unreadable
+from app.events import Admission, Arrival, Unreadable
 from app.logs import log_line
-from app.relay.facts import facts
 from app.settings import Merchant, Settings
-from app.ultracart.catalogue import EVENT_NAMES
-from app.ultracart.parse import parse_delivery
 from app.ultracart.webhooks import PATH
 from app.web.answer import Answer, Refusal, answer
 from app.web.auth import Guard
 from app.web.body import announced_size, read, unpack
-from app.web.heartbeat import Heard
 from app.web.inbox import Inbox
 from app.web.metrics import Meters
 
@@ -56,13 +53,12 @@ class Receiver:
     """The view: checks in the order of the contract, then reads, understands and admits."""
 
     def __init__(
-        self, entrances: Mapping[str | None, Door], inbox: Inbox, limit: int, meters: Meters, heard: Heard
+        self, entrances: Mapping[str | None, Door], inbox: Inbox, limit: int, meters: Meters
     ) -> None:
         self._doors = entrances
         self._inbox = inbox
         self._limit = limit
         self._meters = meters
-        self._heard = heard
         self._turn = threading.Lock()
 
     @property
@@ -89,7 +85,6 @@ class Receiver:
         body = read(environ, announced, self._limit)
         admission = self._own(self._understand(body, door.merchant), body, door.merchant.id)
         self._meters.admitted(admission)
-        self._heard.note(door.merchant.id)
         self._report(admission, door.merchant.id, len(body), started)
         return answer(200, _counts(admission) | {"ids": admission.ids})
 
@@ -97,7 +92,7 @@ class Receiver:
         """One delivery after the other, where that is quick: threads that read at once hinder each other."""
         has_turn = self._turn.acquire(timeout=LONGEST_TURN_SECONDS)
         try:
-            return understand(body, merchant)
+            return _understand(body, merchant)
         finally:
             if has_turn:
                 self._turn.release()
@@ -107,22 +102,13 @@ class Receiver:
         if not items:
             return Admission(0, 0, 0, 0, ())
         try:
-            return self._admit(items, body, merchant_id)
+            return own(self._inbox.admit, items, body, merchant_id)
         except RelayError as error:
             log.error("delivery.refused", merchant=merchant_id, error=type(error).__name__)
             raise unavailable() from error
         except Exception as error:
             log.exception("delivery.failed", merchant=merchant_id, events=len(items))
             raise unavailable() from error
-
-    def _admit(self, items: Sequence[Arrival | Unreadable], body: bytes, merchant_id: str) -> Admission:
-        try:
-            return self._inbox.admit(items, merchant_id)
-        except RelayError:
-            raise
-        except Exception as error:
-            # A fault of ours would meet the same delivery again and again: keep it whole, for a person.
-            return self._inbox.admit([_kept(error, body, merchant_id)], merchant_id)
 
     @staticmethod
     def _report(admission: Admission, merchant_id: str, size: int, started: float) -> None:
@@ -141,35 +127,12 @@ def unavailable() -> Refusal:
     return Refusal(503, "the store cannot take deliveries now", RETRY_AFTER)
 
 
-def understand(body: bytes, merchant: Merchant) -> list[Arrival | Unreadable]:
-    """What the delivery holds, in its order. Never raises: what fails is kept whole, for a person."""
+def _understand(body: bytes, merchant: Merchant) -> list[Arrival | Unreadable]:
+    """What the delivery holds; one that is damaged or too large once unpacked is kept whole."""
     try:
-        plain = unpack(body)
+        return understand(unpack(body), body, merchant)
     except ValueError as error:
         return [Unreadable(str(error), body)]
-    try:
-        found = parse_delivery(plain, merchant.id)
-        return [item if isinstance(item, Unreadable) else _arrival(item, merchant) for item in found]
-    except Exception as error:
-        # A delivery is worth more than the fault that it met: a 5xx would make the shop repeat it for ever.
-        return [_kept(error, body, merchant.id)]
-
-
-def _arrival(event: Event, merchant: Merchant) -> Arrival | Unreadable:
-    if event.name not in EVENT_NAMES:
-        return Arrival(event, (), ignored=True)
-    try:
-        return Arrival(event, facts(event, merchant.account))
-    except Exception as error:
-        # One event that we fail on must not hold up its neighbours.
-        return _kept(error, b'{"%s":%s}' % (event.name.encode(), event.raw), merchant.id)
-
-
-def _kept(error: Exception, body: bytes, merchant_id: str) -> Unreadable:
-    log.error("delivery.not_understood", merchant=merchant_id, bytes=len(body), exc_info=error)
-    return Unreadable(
-        "The receiver itself failed on it, which is a fault of ours: report the trace in the log.", body
-    )
 
 
 def _counts(admission: Admission) -> dict[str, Any]:

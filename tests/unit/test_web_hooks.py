@@ -12,9 +12,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
+from app.delivery import intake
 from app.errors import InstanceMismatch, StoreUnavailable
 from app.events import Arrival, Kind, Unreadable
-from app.web import create_app, hooks
+from app.web import create_app
 from tests.receiver import LIMIT, PATH, FakeInbox, basic, delivery, merchant, order, settings
 
 FAULT = "The receiver itself failed on it, which is a fault of ours: report the trace in the log."
@@ -171,7 +172,7 @@ def test_a_fault_in_reading_keeps_the_whole_delivery(
     def broken(_body: bytes, _merchant_id: str) -> list[Any]:
         raise RecursionError
 
-    monkeypatch.setattr(hooks, "parse_delivery", broken)
+    monkeypatch.setattr(intake, "parse_delivery", broken)
     body = delivery(order())
     assert told(post(client, body)) == counts(quarantined=1)
     assert inbox.quarantine == [Unreadable(FAULT, body)]
@@ -185,7 +186,7 @@ def test_a_fault_in_one_event_leaves_the_others_alone(
             raise KeyError(event)
         return ()
 
-    monkeypatch.setattr(hooks, "facts", picky)
+    monkeypatch.setattr(intake, "facts", picky)
     assert told(post(client, delivery(order("A"), order("BAD"), order("C")))) == counts(
         accepted=2, quarantined=1
     )
