@@ -62,10 +62,14 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Something authenticated that could not be read: kept whole, with the reason in plain words."""
+    """Something authenticated that could not be read: kept whole, with the reason in plain words.
+
+    One with a `digest` is kept once, however often it is met; without one each time that it comes.
+    """
 
     reason: str
     body: bytes
+    digest: bytes = b""
 
 
 class Rule(StrEnum):

@@ -1,9 +1,10 @@
-"""One run of a poll: its turn, its requests, its way into admission, its report; for tasks' two polls only.
+"""One run of a poll: its turn, its requests, its way into admission, its report; for tasks' polls only.
 
 A run begins no request after RUN_SECONDS, and the next round goes on from there: if it lasted longer than
 the broker's visibility timeout, its message would be given out a second time.
 """
 
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -49,12 +50,25 @@ class PollReport:
     deleted: int = 0
     quarantined: int = 0
     skipped: int = 0
+    failed: int = 0
+    arrived: int = 0
+    taken: int = 0
+    incomplete: int = 0
 
     def words(self) -> str:
         """In one line, for Flower and the log."""
-        counts = {name: getattr(self, name) for name in ("changed", "deleted", "quarantined", "skipped")}
-        told = [f"{self.seen} seen", *(f"{number} {name}" for name, number in counts.items() if number)]
+        counts = {word: getattr(self, name) for name, word in _COUNTED.items()}
+        told = [f"{self.seen} seen", *(f"{number} {word}" for word, number in counts.items() if number)]
         return f"{self.ending}: {', '.join(told)}. {self.reason}".rstrip(". ")
+
+
+_COUNTED = {name: name for name in ("changed", "deleted", "skipped")} | {
+    "failed": "failed deliveries",
+    "arrived": "of them had come another way",
+    "taken": "events taken",
+    "quarantined": "quarantined",
+    "incomplete": "not fetched whole",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +79,8 @@ class Taken:
     marks: Mapping[str, str]
 
 
-class OutOfTime(Exception):
-    """The run has lasted long enough."""
+class Enough(Exception):
+    """The run has worked long enough; says what it had its fill of."""
 
 
 class PollRun:
@@ -77,14 +91,19 @@ class PollRun:
         self.merchant = merchant
         self.report = report
         self.dead_for = DEAD_AGAIN_AFTER
+        self.most_requests = sys.maxsize
+        self._requests = 0
         self._turn = turn
         self._end = time.monotonic() + RUN_SECONDS
 
     def ask(self, call: Callable[[UltracartClient, Permit], T]) -> T:
-        """One request to the shop, within its allowance. Raises DeliveryFailure, Postponed, OutOfTime."""
+        """One request to the shop, within its allowance. Raises DeliveryFailure, Postponed, Enough."""
         if time.monotonic() > self._end:
-            raise OutOfTime
+            raise Enough(f"more than {RUN_SECONDS:.0f} s of work")
+        if self._requests >= self.most_requests:
+            raise Enough(f"{self._requests} requests to the shop")
         self._turn.renew()
+        self._requests += 1
         permit = self.services.shop_budget.permit(self.merchant.id, allowance=BACKGROUND)
         return call(self.services.shops[self.merchant.id], permit)
 
@@ -165,8 +184,8 @@ def run_poll(
 def _ending(run: Callable[[], None]) -> tuple[str, str]:
     try:
         run()
-    except OutOfTime:
-        return "stopped", f"more than {RUN_SECONDS:.0f} s of work: the rest follows in the next round"
+    except Enough as fill:
+        return "stopped", f"{fill}: the rest follows in the next round"
     except (Postponed, LeaseLost) as stop:
         return "stopped", str(stop)
     except DeliveryFailure as failure:

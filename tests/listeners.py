@@ -2,7 +2,6 @@
 
 import json
 import socketserver
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -63,38 +62,29 @@ def listening() -> Iterator[Listener]:
 
 @dataclass
 class Postman:
-    """A mail server that takes everything, or answers a verb as `answers` says, or says nothing at all.
-
-    `sealed` are the mails that came over TLS.
-    """
+    """A mail server that takes everything, or answers a verb as `answers` says, or says nothing at all."""
 
     port: int = 0
     mails: list[str] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
     silent: bool = False
-    sealed: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
 
-    def converse(self, lines: BinaryIO, answers: BinaryIO, greeting: str = "220 here") -> bool:
-        """One session; True when it is to go on with TLS."""
+    def converse(self, lines: BinaryIO, answers: BinaryIO) -> None:
+        """One session."""
         if self.silent:
             self.ended.wait(60)
-            return False
-        if greeting:
-            _say(answers, greeting)
+            return
+        _say(answers, "220 here")
         for line in lines:
             verb = line.split()[0].decode().upper() if line.split() else ""
-            if verb == "STARTTLS" and verb not in self.answers:
-                _say(answers, "220 go on")
-                return True
             if verb == "QUIT":
                 _say(answers, "221 bye")
-                return False
+                return
             if verb not in self.answers:
                 self._take(verb, line, lines, answers)
             _say(answers, self.answers.get(verb, "250 fine"))
-        return False
 
     def _take(self, verb: str, line: bytes, lines: BinaryIO, answers: BinaryIO) -> None:
         if verb == "RCPT":
@@ -109,29 +99,14 @@ def _say(answers: BinaryIO, text: str) -> None:
 
 
 @contextmanager
-def posting(tls: ssl.SSLContext | None = None, *, from_the_start: bool = False) -> Iterator[Postman]:
-    """A running mail server; with `tls` it offers STARTTLS, or speaks TLS `from_the_start`."""
+def posting() -> Iterator[Postman]:
+    """A running mail server without TLS."""
     postman = Postman()
-    if tls and not from_the_start:
-        postman.answers["EHLO"] = "250-here\r\n250 STARTTLS"
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             with suppress(OSError):
-                if tls and from_the_start:
-                    self.converse_sealed(tls, "220 here")
-                elif postman.converse(cast(BinaryIO, self.rfile), cast(BinaryIO, self.wfile)) and tls:
-                    self.converse_sealed(tls, "")
-
-        def converse_sealed(self, tls: ssl.SSLContext, greeting: str) -> None:
-            before = len(postman.mails)
-            with tls.wrap_socket(self.connection, server_side=True) as sealed:
-                postman.converse(
-                    cast(BinaryIO, sealed.makefile("rb")),
-                    cast(BinaryIO, sealed.makefile("wb", buffering=0)),
-                    greeting,
-                )
-            postman.sealed += len(postman.mails) - before
+                postman.converse(cast(BinaryIO, self.rfile), cast(BinaryIO, self.wfile))
 
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True

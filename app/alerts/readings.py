@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from app.events import JobName
 
@@ -92,6 +92,10 @@ class Comparison:
 class ShopReading:
     """One UltraCart shop that is polled: the polls that failed last, with the reasons, how its deliveries to
     us fare, and the last comparison of each name.
+
+    `failed_deliveries` counts those of its log since the first look at it: `failed` ones that were looked at,
+    how many of them had `arrived` another way, the events `taken` from the others, what was `quarantined` of
+    them, and those of which not all could be fetched (`incomplete`).
     """
 
     merchant_id: str
@@ -100,19 +104,7 @@ class ShopReading:
     webhook_pending: int = 0
     webhook_disabled: bool = False
     comparisons: Mapping[JobName, Comparison] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Rhythm:
-    """How a shop's deliveries come. `quiet_since` is the last one, or since when a receiver listens again.
-
-    `longest` is the longest silence, of those that ended, that covered each hour (counted since 1970 UTC) of
-    the four weeks before that; hours in which no receiver ran are not in it.
-    """
-
-    quiet_since: datetime
-    heard_at: datetime | None = None
-    longest: Mapping[int, timedelta] = field(default_factory=dict)
+    failed_deliveries: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,16 +141,13 @@ class Past:
 class Readings:
     """The whole relay at `now` (UTC). Memory in bytes, `memory_limit` 0 when Redis has none.
 
-    `rhythms` are those of the merchants' shops, `listened_at` is the last beat of a receiver. `born` is when
-    this store was begun, `awake_since` since when alerts have been judged without a gap, `writes_lost_at`
-    when Redis last came back without its last writes.
+    `born` is when this store was begun, `awake_since` since when alerts have been judged without a gap,
+    `writes_lost_at` when Redis last came back without its last writes.
     """
 
     now: datetime
     accounts: tuple[AccountReading, ...] = ()
     shops: tuple[ShopReading, ...] = ()
-    rhythms: Mapping[str, Rhythm] = field(default_factory=dict)
-    listened_at: datetime | None = None
     quarantined: int = 0
     quarantined_lately: int = 0
     memory_used: int = 0

@@ -31,3 +31,13 @@ def time_text(moment: datetime) -> str:
 def count_text(number: int, one: str, many: str = "") -> str:
     """`1 sale`, `1,200 sales`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def failed_deliveries_text(counts: Mapping[str, int]) -> str:
+    """What became of a shop's deliveries that failed (ShopReading.failed_deliveries)."""
+    told = [f"UltraCart logged {count_text(counts.get('failed', 0), 'failed delivery', 'failed deliveries')}"]
+    told += [f"{counts['arrived']:,} had come another way"] if counts.get("arrived") else []
+    told += [f"{count_text(counts.get('taken', 0), 'event')} taken from the others"]
+    told += [f"{counts['quarantined']:,} quarantined"] if counts.get("quarantined") else []
+    told += [f"{counts['incomplete']:,} could not be fetched whole"] if counts.get("incomplete") else []
+    return ", ".join(told)

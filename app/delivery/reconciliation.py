@@ -4,21 +4,18 @@ A `Job` is one comparison of one span; it lies in the store between its steps, s
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from hashlib import blake2b
 from typing import Any
 
+from app.delivery.missed import compared
 from app.delivery.shop_orders import Place, Row, Span, Step, first_place, progress
-from app.events import Arrival, Event, Fact
-from app.relay.comparison import FETCHED, Finding, Terms, Verdict, compare
-from app.relay.facts import facts
+from app.events import Arrival
+from app.relay.comparison import Finding, Terms, Verdict
 from app.services import Services
 from app.settings import Merchant
-from app.store.reconciliations import COMPARED
-from app.ultracart.polled import polled_event
 
 # A look of one's own at a finding: what the CRM itself holds.
 Look = Callable[[Row, Finding], Finding]
@@ -131,24 +128,18 @@ def take(
 
     Raises StoreUnavailable; then the step has to be taken again.
     """
-    terms = Terms(
-        services.rules(merchant.account),
-        None if job.history else services.live_since[merchant.account],
-        again=job.history,
-    )
-    events = [(row, polled_event(FETCHED, row, merchant.id)) for row in step.rows]
-    read = [(row, event, facts(event, merchant.account)) for row, event in events if isinstance(event, Event)]
-    known = services.reconciliations.known(merchant.account, [event.object_key for _, event, _ in read])
+    since = None if job.history else services.live_since[merchant.account]
+    terms = Terms(services.rules(merchant.account), since, again=job.history)
+    orders = compared(services, merchant, step.rows, terms)
     found: list[Finding] = []
     arrivals: list[Arrival] = []
-    for row, event, told in read:
-        said = compare(row, told, known[event.object_key], terms)
-        mine = [one for one in said if step.holds(one.listed_by, one.at)]
-        arrivals += _missed(event, told, mine, job.id)
-        found += [look(row, one) for one in mine]
+    for order in orders:
+        mine = [one for one in order.findings if step.holds(one.listed_by, one.at)]
+        arrivals += order.missed(mine, job.id)
+        found += [look(order.row, one) for one in mine]
     if arrivals:
         services.inbox.admit(arrivals, merchant.id)
-    _tally(job, step, found, len(read), len(arrivals))
+    _tally(job, step, found, len(orders), len(arrivals))
     job.kept_at = services.clock().isoformat()
     differences = [described(one) for one in found if one.verdict is not Verdict.SAME]
     services.reconciliations.keep(merchant.id, job.name, job.written(), differences)
@@ -175,17 +166,6 @@ def described(finding: Finding) -> dict[str, Any]:
         "transmission": finding.transmission,
         "admitted": finding.admit,
     }
-
-
-def _missed(event: Event, told: Sequence[Fact], findings: Sequence[Finding], salt: str) -> Iterator[Arrival]:
-    """The event with the facts that were missed, and with what else it tells of the order."""
-    wanted = {one.kind for one in findings if one.admit}
-    if wanted:
-        news = tuple(fact for fact in told if fact.kind in wanted or fact.kind not in COMPARED)
-        # The same words were perhaps taken before: a digest of this job alone, and of what is wanted of them.
-        salted = event.digest + " ".join([salt, *sorted(wanted)]).encode()
-        digest = blake2b(salted, digest_size=16).digest()
-        yield Arrival(event._replace(digest=digest), news, backfill=True)
 
 
 def _tally(job: Job, step: Step, found: Sequence[Finding], orders: int, admitted: int) -> None:

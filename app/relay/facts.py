@@ -215,3 +215,6 @@ _FINDERS: Mapping[str, Callable[[Event, str], tuple[Fact, ...]]] = {
     "affiliate_create": _affiliate,
     "affiliate_update": _affiliate,
 }
+
+# The events that may mean something for a CRM.
+TELLING = frozenset(_FINDERS)

@@ -108,7 +108,7 @@ def _sum(answers: Sequence[Sequence[Any]]) -> list[Any]:
 def _content(item: Arrival | Unreadable, codec: Codec, merchant_id: str) -> tuple[bytes, bytes]:
     """Digest and record."""
     if isinstance(item, Unreadable):
-        return b"", codec.pack_event(item.reason, merchant_id, item.body)
+        return item.digest, codec.pack_event(item.reason, merchant_id, item.body)
     return item.event.digest, codec.pack_event(item.event.name, merchant_id, item.event.raw)
 
 

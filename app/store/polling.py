@@ -1,7 +1,8 @@
 """How far each poll of a shop has come, what it has seen, and that only one runs; for app.services and tasks.
 
-Two names: `items` and `affiliates`. `poll:<merchant>:<name>` is the cursor, `polled:…` the mark of every
-object as it was last admitted, `polled-round:…` what the running full round has listed.
+Three names: `items`, `affiliates`, `webhook`; a comparison of orders has its turn here too.
+`poll:<merchant>:<name>` is the cursor, `polled:…` the mark of every object as it was last admitted (of every
+entry of the webhook's log when it was done with), `polled-round:…` what the running full round has listed.
 """
 
 import json
@@ -92,6 +93,15 @@ class Polling:
         names = [key for key in keys if key]
         with store_errors():
             self._client.hdel(f"polled:{merchant_id}:{poll}", *names)
+
+    def forget_older(self, merchant_id: str, poll: str, until_ms: int) -> None:
+        """Takes away the marks that are times in milliseconds before this one."""
+        key = f"polled:{merchant_id}:{poll}"
+        with store_errors():
+            found = self._client.hgetall(key)
+            old = [name for name, mark in found.items() if int(mark) < until_ms]
+            if old:
+                self._client.hdel(key, *old)
 
     def list_in_round(self, merchant_id: str, poll: str, ids: Iterable[str]) -> None:
         """Notes what the running full round has found."""

@@ -45,6 +45,16 @@ def cut(text: bytes) -> Iterator[Piece]:
         raise Refused("it is not JSON: it ends too early or too late")
 
 
+def beginning(text: bytes) -> list[bytes]:
+    """The whole elements of a list that is cut off somewhere; all but the last where it is not."""
+    found: list[bytes] = []
+    try:
+        found += (piece.text for piece in cut(text))
+    except Refused:
+        pass
+    return found
+
+
 def _close(awaited: bytearray, sign: bytes) -> None:
     if not awaited or awaited.pop() != sign[0]:
         raise Refused("it is not JSON: its brackets do not match")

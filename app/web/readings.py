@@ -34,10 +34,7 @@ class StoreNumbers:
             yield from _capacity(account, readings)
         for shop in readings.shops:
             yield from _comparisons(shop)
-        for merchant, rhythm in readings.rhythms.items():
-            if rhythm.heard_at:
-                at, labels = rhythm.heard_at.timestamp(), {"merchant": merchant}
-                yield Reading("shop_heard_timestamp_seconds", "When a delivery last came", at, labels)
+            yield from _failed_deliveries(shop)
         yield from _memory(readings)
         yield from _alerts(services, readings)
 
@@ -84,6 +81,12 @@ def _capacity(account: AccountReading, readings: Readings) -> Iterator[Reading]:
     )
     clears = day.clears_in.total_seconds()
     yield Reading("backlog_clears_seconds", "How long what waits takes at the full rate", clears, labels)
+
+
+def _failed_deliveries(shop: ShopReading) -> Iterator[Reading]:
+    for what, number in shop.failed_deliveries.items():
+        labels = {"merchant": shop.merchant_id, "what": what}
+        yield Reading("failed_deliveries", "What became of UltraCart's failed deliveries", number, labels)
 
 
 def _memory(readings: Readings) -> Iterator[Reading]:

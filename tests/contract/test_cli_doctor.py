@@ -139,6 +139,13 @@ def test_a_poll_that_failed(healthy, services):
     assert "DEMO poll of items" in wrong(healthy)
 
 
+def test_deliveries_that_failed(healthy, services):
+    assert "DEMO failed deliveries" not in verdicts(healthy)
+    for sums, verdict in (({"failed": 2, "arrived": 2}, "ok"), ({"failed": 3, "incomplete": 1}, "warn")):
+        services.polling.keep("DEMO", "webhook", {"sums": sums}, {})
+        assert verdicts(healthy)["DEMO failed deliveries"]["verdict"] == verdict
+
+
 def test_items_that_are_not_mapped_are_counted(healthy, services, sandbox):
     ShopAt(sandbox).fill(items=[item(1, last_modified_dts=services.clock().isoformat())])
     poll_items(services, services.settings.merchants["DEMO"])

@@ -111,6 +111,21 @@ def test_the_metrics_tell_the_same(services: Services, environment: dict[str, st
     assert found["alerts_judged_timestamp_seconds",] > 0
 
 
+def test_status_and_metrics_count_the_deliveries_that_failed(
+    relay: Any, services: Services, environment: dict[str, str]
+):
+    assert json.loads(relay("status", "--json"))["failed_deliveries"] == {}
+    sums = {"failed": 4, "arrived": 1, "taken": 12, "quarantined": 1, "incomplete": 1}
+    services.polling.keep("DEMO", "webhook", {"sums": sums}, {})
+    assert json.loads(relay("status", "--json"))["failed_deliveries"] == {"DEMO": sums}
+    told = " ".join(relay("status").split())
+    assert "DEMO: UltraCart logged 4 failed deliveries, 1 had come another way, 12 events taken" in told
+    assert "1 could not be fetched whole" in told
+    readings = StoreNumbers(load_settings(environment))()
+    found = {one.labels["what"]: one.value for one in readings if one.name == "failed_deliveries"}
+    assert found == sums
+
+
 @pytest.fixture
 def compared(services: Services) -> None:
     """A comparison of last night that left a difference, and a backfill that has read a part."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from app.alerts.comparisons import reconciliation
 from app.alerts.rules import TO_DO
+from app.alerts.wording import failed_deliveries_text
 from app.cli.checkup.check import Check, failed, ok, warn, wrong
 from app.cli.comparisons import comparison_words, shop_comparisons
 from app.cli.mapping_report import findings, mapping_of
@@ -68,7 +69,10 @@ def _registered(about: str, known: Webhook, found: list[str]) -> Iterator[Check]
 
 def _polls(services: Services, merchant: Merchant) -> Iterator[Check]:
     reports = services.polling.reports(merchant.id)
-    for poll in ("items", "affiliates"):
+    polls = (
+        ("items", "affiliates", "webhook") if services.settings.relay_public_url else ("items", "affiliates")
+    )
+    for poll in polls:
         about, report = f"{merchant.id} poll of {poll}", reports.get(poll)
         if report is None:
             yield warn(
@@ -78,6 +82,19 @@ def _polls(services: Services, merchant: Merchant) -> Iterator[Check]:
             yield wrong(about, report["reason"], "Check ULTRACART_SIMPLE_KEY and its permissions")
         else:
             yield ok(about, f"{report['ending']} at {report['ended_at'][:19]} UTC, {report['seen']} seen")
+    yield from _failed_deliveries(services, merchant)
+
+
+def _failed_deliveries(services: Services, merchant: Merchant) -> Iterator[Check]:
+    about = f"{merchant.id} failed deliveries"
+    counts = services.polling.cursor(merchant.id, "webhook").get("sums", {})
+    if counts.get("incomplete"):
+        advice = (
+            "Look at it in the webhook's log in UltraCart; failed_delivery.incomplete in the log names it"
+        )
+        yield warn(about, failed_deliveries_text(counts), advice)
+    elif counts:
+        yield ok(about, failed_deliveries_text(counts))
 
 
 def _comparisons(services: Services, merchant: Merchant) -> Iterator[Check]:

@@ -3,12 +3,13 @@
 -- each item ('' where it has no digest). Heads is a JSON list with one entry an item:
 --   ["E", eid, [[kind, account, subject, version, cents, currency, rule, value, person], …], backfill (0|1)]
 --   ["I", eid]                   an event of an unknown name
---   ["Q", eid]                   something that could not be read
+--   ["Q", eid]                   something that could not be read; with a digest it is kept once
 -- A call costs a microsecond or two, so what is the same for all items is read and written once.
 local items, marks = {}, {}
 for n, head in ipairs(cjson.decode(ARGV[5])) do
-  local item = {tag = head[1], eid = head[2], facts = {}, digest = ARGV[2 * n + 4], blob = ARGV[2 * n + 5]}
-  for f, packed in ipairs(head[3] or {}) do item.facts[f] = read_fact(packed, head[4] == 1) end
+  local item = {tag = head[1], eid = head[2], facts = {}, digest = ARGV[2 * n + 4], blob = ARGV[2 * n + 5],
+    backfill = head[4] == 1}
+  for f, packed in ipairs(head[3] or {}) do item.facts[f] = read_fact(packed, item.backfill) end
   items[n], marks[n] = item, 'd:' .. item.digest
   if item.tag == 'Q' then redis.call('ZCARD', 'quarantine') end
 end
@@ -41,7 +42,9 @@ local function tell(n, fate, eid)
 end
 
 -- The same words again may be news: a state without a stamp that went from A to B and back to A.
+-- What is fetched to make good is none: it was said when it first came.
 local function is_back(item)
+  if item.backfill then return false end
   for _, fact in ipairs(item.facts) do
     local held = row_of(fact.row).fields[fact.w]
     local other = fact.rule == 'state' and fact.version == '0' and held
@@ -53,12 +56,13 @@ end
 for n, item in ipairs(items) do
   local first = firsts[n] or seen[item.digest]
   if first and is_back(item) then first = nil end
-  if item.tag == 'Q' then
+  if first then
+    tell(n, 'duplicates', first)
+  elseif item.tag == 'Q' then
     redis.call('SET', 'q:' .. item.eid, item.blob)
     redis.call('ZADD', 'quarantine', now, item.eid)
+    if item.digest ~= '' then seen[item.digest] = item.eid end
     tell(n, 'quarantined', item.eid)
-  elseif first then
-    tell(n, 'duplicates', first)
   else
     local ignored = item.tag == 'I'
     if ignored then redis.call('SET', 'e:' .. item.eid, item.blob, 'EX', payload_seconds) else take(item) end
