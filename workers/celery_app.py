@@ -1,5 +1,6 @@
 """The Celery application of the worker processes: `celery -A workers.celery_app worker`."""
 
+import logging.config
 import os
 import threading
 import warnings
@@ -17,11 +18,12 @@ from celery.signals import (
     worker_shutting_down,
 )
 
-from app.logs import configure_logs
+from app.logs import configure_logs, stdlib_config
 from app.queue import WORKER_QUEUES, make_celery
 from app.services import Services, build_services
 from app.settings import load_settings
 from tasks.registry import HANDLERS, register, register_polls, register_probe
+from workers.broker import outlive_broker
 from workers.dispatcher import Dispatcher, end_in_time
 from workers.engine import Engine
 from workers.process import Process
@@ -89,12 +91,16 @@ app: Celery = make_celery(worker.settings.redis_url, tls_verify=worker.settings.
 register(app, worker.run)
 register_polls(app, worker.services)
 register_probe(app, worker.services)
+outlive_broker()
 app.conf.beat_schedule = beat_schedule(worker.settings)
 
 
 @setup_logging.connect
 def _logs(**_: Any) -> None:
     configure_logs()
+    # Celery's own lines of each task say nothing that the relay's do not, nor do its hints about settings.
+    quiet = {"py.warnings": {"level": "ERROR"}}
+    logging.config.dictConfig(stdlib_config("WARNING") | {"loggers": quiet})
 
 
 @worker_ready.connect

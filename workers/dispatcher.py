@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -102,6 +103,7 @@ class Dispatcher(threading.Thread):
         """One round; raises StoreUnavailable while Redis is away, InstanceMismatch while it is not ours."""
         services = self._services = self._services or self._open()
         slots = 0 if self._process.stopping() else self._process.slots
+        self._give_back(services)
         try:
             found = services.transmissions.tick(self._process.name, slots)
         except InstanceMismatch:
@@ -119,6 +121,16 @@ class Dispatcher(threading.Thread):
             os._exit(1)
         for account in found.probes:
             threading.Thread(target=self._probe, args=(services, account), daemon=True).start()
+
+    def _give_back(self, services: Services) -> None:
+        """What the store's absence broke off goes on as soon as the store is back: nobody died of it."""
+        for token, transmission_id in self._process.broken_off().items():
+            settlement = Settlement(
+                Ending.POSTPONED, "the store was away while it was at work", delay_seconds=1.0
+            )
+            with suppress(LeaseLost):
+                services.transmissions.settle(transmission_id, token, settlement)
+            self._process.forget(token)
 
     def _tell(self, reason: str) -> None:
         """Once a minute while it stays the same."""

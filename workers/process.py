@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from app.errors import StoreUnavailable
+
 
 @dataclass
 class Process:
@@ -21,6 +23,7 @@ class Process:
     name: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
     _stopping: threading.Event = field(default_factory=threading.Event)
     _working: dict[str, str] = field(default_factory=dict)
+    _broken_off: dict[str, str] = field(default_factory=dict)
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _alone: bool = False
     _wanting_alone: int = 0
@@ -38,6 +41,16 @@ class Process:
         """Fencing token → transmission id of what is at work now."""
         with self._changed:
             return dict(self._working)
+
+    def broken_off(self) -> dict[str, str]:
+        """Fencing token → transmission id of the attempts that the store's absence ended, until `forget`."""
+        with self._changed:
+            return dict(self._broken_off)
+
+    def forget(self, token: str) -> None:
+        """An attempt that was broken off is given back, or is another worker's by now."""
+        with self._changed:
+            self._broken_off.pop(token, None)
 
     def pause(self, seconds: float) -> None:
         """Sleeps, but not past SIGTERM."""
@@ -59,6 +72,10 @@ class Process:
             self._working[token] = transmission_id
         try:
             yield
+        except StoreUnavailable:
+            with self._changed:
+                self._broken_off[token] = transmission_id
+            raise
         finally:
             with self._changed:
                 self._inside -= 1

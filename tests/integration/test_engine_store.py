@@ -67,6 +67,29 @@ def test_503_while_the_store_is_down_and_everything_is_delivered_after_it_is_bac
     assert engine.requests(LOG) == len(before) + len(during) + 1
 
 
+def test_what_the_store_broke_off_goes_on_at_once_and_is_no_death(engine: Engine):
+    first, order = Order(), Order()
+    worker = engine.worker(constants={"app.delivery.attempt.STORE_RETRY_SECONDS": 0.5})
+    engine.admit(first)
+    engine.delivered(first)
+    engine.sandbox.faults(
+        {"match": {"path": "/transaction/processManual"}, "do": {"kind": "latency", "seconds": 2}}
+    )
+    engine.admit(order)
+    wait_until(lambda: engine.requests(LOG) == 2, what="a call in flight")
+    engine.valkey.kill()
+    wait_until(lambda: "attempt.store_unavailable" in worker.log.read_text(), what="the attempt's end")
+    engine.valkey.start()
+    engine.delivered(first, order)
+    assert engine.requests(LOG) == 2
+    # The lease of its call would have lasted for 75 seconds, and its end would count as its worker's death.
+    assert engine.valkey.client.hget("n:engine", "ended leases") is None
+    # The same process, which says what it met in Celery's words too.
+    assert worker.process is not None
+    assert worker.process.poll() is None
+    assert "Connection to broker lost" in worker.log.read_text()
+
+
 def test_a_receiver_and_a_worker_that_start_before_their_store_come_good(engine: Engine):
     order = Order()
     engine.valkey.kill()

@@ -267,7 +267,7 @@ class TestWhoOwnsIt:
         assert bench.run(lambda attempt: Delivered()).ending is Ending.DELIVERED
         assert len(bench.desk.slept) == 2
 
-    def test_a_store_that_is_away_within_the_work_leaves_it_to_the_lease(self, bench: Bench):
+    def test_a_store_that_is_away_within_the_work_breaks_it_off(self, bench: Bench):
         def handler(attempt: Attempt) -> Outcome:
             raise StoreUnavailable("away")
 
@@ -275,6 +275,7 @@ class TestWhoOwnsIt:
             bench.run(handler)
         assert bench.store.settled == []
         assert bench.process.working() == {}
+        assert list(bench.process.broken_off().values()) == ["event.1"]
 
     def test_what_is_not_ready_is_left_alone(self, bench: Bench):
         bench.store.answers = [Nothing("running")]
