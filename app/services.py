@@ -139,7 +139,7 @@ class Services:
         rates = {name: merchant.ontraport.rate_per_minute for name, merchant in self.accounts.items()}
         return Survey(
             self.client, self.log, self.gates, self.alerts, rates, self.polling, self.reconciliations,
-            list(self.shops), self.clock,
+            self.heartbeat, list(self.shops), list(self.settings.merchants), self.clock,
         )  # fmt: skip
 
     @cached_property

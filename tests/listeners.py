@@ -2,6 +2,7 @@
 
 import json
 import socketserver
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -62,29 +63,38 @@ def listening() -> Iterator[Listener]:
 
 @dataclass
 class Postman:
-    """A mail server that takes everything, or answers a verb as `answers` says, or says nothing at all."""
+    """A mail server that takes everything, or answers a verb as `answers` says, or says nothing at all.
+
+    `sealed` are the mails that came over TLS.
+    """
 
     port: int = 0
     mails: list[str] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
     silent: bool = False
+    sealed: int = 0
     ended: threading.Event = field(default_factory=threading.Event)
 
-    def converse(self, lines: BinaryIO, answers: BinaryIO) -> None:
-        """One session."""
+    def converse(self, lines: BinaryIO, answers: BinaryIO, greeting: str = "220 here") -> bool:
+        """One session; True when it is to go on with TLS."""
         if self.silent:
             self.ended.wait(60)
-            return
-        _say(answers, "220 here")
+            return False
+        if greeting:
+            _say(answers, greeting)
         for line in lines:
             verb = line.split()[0].decode().upper() if line.split() else ""
+            if verb == "STARTTLS" and verb not in self.answers:
+                _say(answers, "220 go on")
+                return True
             if verb == "QUIT":
                 _say(answers, "221 bye")
-                return
+                return False
             if verb not in self.answers:
                 self._take(verb, line, lines, answers)
             _say(answers, self.answers.get(verb, "250 fine"))
+        return False
 
     def _take(self, verb: str, line: bytes, lines: BinaryIO, answers: BinaryIO) -> None:
         if verb == "RCPT":
@@ -99,14 +109,29 @@ def _say(answers: BinaryIO, text: str) -> None:
 
 
 @contextmanager
-def posting() -> Iterator[Postman]:
-    """A running mail server without TLS."""
+def posting(tls: ssl.SSLContext | None = None, *, from_the_start: bool = False) -> Iterator[Postman]:
+    """A running mail server; with `tls` it offers STARTTLS, or speaks TLS `from_the_start`."""
     postman = Postman()
+    if tls and not from_the_start:
+        postman.answers["EHLO"] = "250-here\r\n250 STARTTLS"
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             with suppress(OSError):
-                postman.converse(cast(BinaryIO, self.rfile), cast(BinaryIO, self.wfile))
+                if tls and from_the_start:
+                    self.converse_sealed(tls, "220 here")
+                elif postman.converse(cast(BinaryIO, self.rfile), cast(BinaryIO, self.wfile)) and tls:
+                    self.converse_sealed(tls, "")
+
+        def converse_sealed(self, tls: ssl.SSLContext, greeting: str) -> None:
+            before = len(postman.mails)
+            with tls.wrap_socket(self.connection, server_side=True) as sealed:
+                postman.converse(
+                    cast(BinaryIO, sealed.makefile("rb")),
+                    cast(BinaryIO, sealed.makefile("wb", buffering=0)),
+                    greeting,
+                )
+            postman.sealed += len(postman.mails) - before
 
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True

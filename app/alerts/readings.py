@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from app.events import JobName
 
@@ -108,6 +108,19 @@ class ShopReading:
 
 
 @dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How a shop's deliveries come. `quiet_since` is the last one, or since when a receiver listens again.
+
+    `longest` is the longest silence, of those that ended, that covered each hour (counted since 1970 UTC) of
+    the four weeks before that; hours in which no receiver ran are not in it.
+    """
+
+    quiet_since: datetime
+    heard_at: datetime | None = None
+    longest: Mapping[int, timedelta] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Probe:
     """The last end-to-end probe (UTC): when it was tried, when one last succeeded, and what it met."""
 
@@ -141,13 +154,16 @@ class Past:
 class Readings:
     """The whole relay at `now` (UTC). Memory in bytes, `memory_limit` 0 when Redis has none.
 
-    `born` is when this store was begun, `awake_since` since when alerts have been judged without a gap,
-    `writes_lost_at` when Redis last came back without its last writes.
+    `rhythms` are those of the merchants' shops, `listened_at` is the last beat of a receiver. `born` is when
+    this store was begun, `awake_since` since when alerts have been judged without a gap, `writes_lost_at`
+    when Redis last came back without its last writes.
     """
 
     now: datetime
     accounts: tuple[AccountReading, ...] = ()
     shops: tuple[ShopReading, ...] = ()
+    rhythms: Mapping[str, Rhythm] = field(default_factory=dict)
+    listened_at: datetime | None = None
     quarantined: int = 0
     quarantined_lately: int = 0
     memory_used: int = 0

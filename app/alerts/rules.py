@@ -3,6 +3,7 @@
 from app.alerts import comparisons, deliveries, installation
 from app.alerts.alert import Alert, Rule, Severity
 from app.alerts.readings import Readings
+from app.alerts.silence import silence
 
 NEVER = "-"
 
@@ -97,6 +98,13 @@ RULES: tuple[Rule, ...] = (
         "UltraCart has disabled the webhook",
         "look at the webhook's log in UltraCart; `relay setup` enables it again",
         installation.webhook,
+    ),
+    Rule(
+        "silence",
+        "nothing came for 3 times the longest silence usual at these hours of the week",
+        "6 times",
+        "look at the shop and at the webhook's log in UltraCart; `relay doctor`, then `relay reconcile`",
+        silence,
     ),
     Rule(
         "poll_failed",

@@ -16,6 +16,7 @@ from app.http.hosts import is_this_machine
 from app.settings import Secret
 
 STEP_SECONDS = 10.0
+CERTIFICATE = "SMTP_URL has to name its host, and this machine to trust who signed it (SSL_CERT_FILE)"
 
 
 class NoTls(Exception):
@@ -37,6 +38,12 @@ class MailChannel:
                 refused = server.send_message(self._message(document))
         except NoTls:
             return "the server offers no STARTTLS: use smtps://, or ?tls=off where no password is needed"
+        except ssl.SSLCertVerificationError as error:
+            return (
+                f"the server's certificate is not valid ({error.verify_message.rstrip('.')}): {CERTIFICATE}"
+            )
+        except ssl.SSLError:
+            return "no TLS with this server: smtps:// begins with it (port 465), smtp:// changes to it (587)"
         except smtplib.SMTPAuthenticationError as error:
             return f"the server refuses user and password ({error.smtp_code})"
         except smtplib.SMTPResponseException as error:

@@ -1,11 +1,9 @@
 """`relay dead`: dead letters, kept until somebody acts; for app.cli.main only."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from app.alerts.wording import money_text
 from app.cli.dead_assign import assign
@@ -14,6 +12,7 @@ from app.cli.dead_export import export
 from app.cli.dead_options import as_json, filtered, find_letter, money_of, written
 from app.cli.dead_replay import replay
 from app.cli.dead_show import lines
+from app.cli.listing import listing
 from app.cli.store import open_services
 from app.delivery.versions import InForce
 from app.store.letters import DeadLetter, Group, Wanted, document, grouped
@@ -41,7 +40,7 @@ def list_letters(wanted: Wanted, limit: int, as_json: bool) -> None:
     if as_json:
         click.echo(written([document(letter) for letter in letters]))
     elif letters:
-        Console().print(_table(letters))
+        click.echo("\n".join(_letters(letters)))
         if len(letters) == limit:
             click.echo(f"the latest {limit}; --limit 0 lists all, `relay dead groups` counts them")
     else:
@@ -57,7 +56,7 @@ def groups(wanted: Wanted, as_json: bool) -> None:
     if as_json:
         click.echo(written(found))
     elif found:
-        Console().print(_groups(found))
+        click.echo("\n".join(_groups(found)))
     else:
         click.echo("no dead letters")
 
@@ -74,25 +73,27 @@ def show(transmission_id: str, as_json: bool) -> None:
     click.echo(written(document(letter, history)) if as_json else "\n".join(lines(letter, history, now)))
 
 
-def _table(letters: Iterable[DeadLetter]) -> Table:
-    table = Table()
-    for column in ("id", "subject", "kind", "class", "died at (UTC)", "money", "holds", "owner", "reason"):
-        table.add_column(column, overflow="fold")
-    for one in letters:
-        table.add_row(
-            one.id, one.subject, one.kind, one.failure, f"{one.died_at:%Y-%m-%d %H:%M:%S}", money_of(one),
-            str(len(one.followers) or ""), one.owner, one.reason,
-        )  # fmt: skip
-    return table
+def _letters(letters: Sequence[DeadLetter]) -> Iterator[str]:
+    columns = ("id", "subject", "kind", "class", "money", "died at (UTC)", "holds", "owner")
+    rows = [
+        (
+            (one.id, one.subject, one.kind, one.failure, money_of(one), f"{one.died_at:%Y-%m-%d %H:%M:%S}",
+             str(len(one.followers) or ""), one.owner),
+            one.reason,
+        )
+        for one in letters
+    ]  # fmt: skip
+    return listing(columns, rows)
 
 
-def _groups(found: Iterable[Group]) -> Table:
-    table = Table()
-    for column in ("group", "letters", "oldest (UTC)", "latest (UTC)", "money", "latest reason"):
-        table.add_column(column, overflow="fold", justify="right" if column == "letters" else "left")
-    for one in found:
-        table.add_row(
-            one.key, str(one.count), f"{one.oldest:%Y-%m-%d %H:%M}", f"{one.latest:%Y-%m-%d %H:%M}",
-            money_text(one.money), one.reason,
-        )  # fmt: skip
-    return table
+def _groups(found: Sequence[Group]) -> Iterator[str]:
+    columns = ("group", "letters", "money", "oldest (UTC)", "latest (UTC)")
+    rows = [
+        (
+            (one.key, str(one.count), money_text(one.money), f"{one.oldest:%Y-%m-%d %H:%M}",
+             f"{one.latest:%Y-%m-%d %H:%M}"),
+            one.reason,
+        )
+        for one in found
+    ]  # fmt: skip
+    return listing(columns, rows)

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from app.cli.dead_options import as_json, assume_yes, confirm, filtered, words_of, written
+from app.cli.dead_rehearse import rehearse_letters
 from app.cli.store import open_services
 from app.delivery.replays import (
     CANARY,
@@ -45,6 +46,7 @@ MOST_SHOWN = 20
     "--wait/--no-wait", default=None, help="Wait for their end (when filtered: yes; when named: no)."
 )
 @click.option("--actor", default="", metavar="NAME", help="Who decides: kept with the record.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be sent; asks ONTRAPORT, writes nothing.")
 @assume_yes
 @as_json
 def replay(
@@ -55,6 +57,7 @@ def replay(
     rate: float,
     wait: bool | None,
     actor: str,
+    dry_run: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
@@ -66,6 +69,9 @@ def replay(
     Ends with 0 when all that was sent went well.
     """
     services = open_services()
+    if dry_run:
+        ids = transmission_ids or make_plan(services, wanted).ids
+        sys.exit(rehearse_letters(services, ids, as_json=as_json))
     if transmission_ids:
         plan = plan_of(services, transmission_ids)
         run = ReplayRun(services, plan.ids, canary=0, per_minute=0, actor=actor)

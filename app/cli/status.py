@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import click
@@ -50,12 +51,13 @@ def read_status(services: Services) -> dict[str, Any]:
         "oldest_seconds": max((account["oldest_seconds"] for account in accounts.values()), default=0),
         "accounts": accounts,
         "shops": {shop.merchant_id: shop_comparisons(shop) for shop in readings.shops},
+        "heard": {name: _iso(one.heard_at) for name, one in readings.rhythms.items()},
         "failed_deliveries": {
             one.merchant_id: dict(one.failed_deliveries) for one in readings.shops if one.failed_deliveries
         },
         "memory": memory_capacity(readings),
         "alerts": [alert.group for alert in find_alerts(readings)],
-        "look_first_since": readings.writes_lost_at.isoformat() if readings.writes_lost_at else None,
+        "look_first_since": _iso(readings.writes_lost_at),
         "events": services.log.events(),
         "engine": services.log.engine(),
     }
@@ -80,6 +82,10 @@ def _account(one: AccountReading, readings: Readings) -> dict[str, Any]:
     }
 
 
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
 def show(report: Mapping[str, Any]) -> None:
     """The report for a person."""
     console = Console()
@@ -93,7 +99,7 @@ def show(report: Mapping[str, Any]) -> None:
         console.print(table)
         console.print(_sentence(account))
         console.print(account_words(account["capacity"]))
-    for line in _shop_lines(report):
+    for line in _shops(report):
         console.print(line)
     if report["look_first_since"]:
         console.print(LOOK_FIRST.format(report["look_first_since"][:19]))
@@ -104,10 +110,12 @@ def show(report: Mapping[str, Any]) -> None:
         console.print(f"alerts: {', '.join(report['alerts'])}; `relay alerts` tells more")
 
 
-def _shop_lines(report: Mapping[str, Any]) -> Iterator[str]:
+def _shops(report: Mapping[str, Any]) -> Iterator[str]:
+    for merchant, at in report["heard"].items():
+        yield f"{merchant}: last delivery at {at[:19]} UTC" if at else f"{merchant}: no delivery yet"
     yield from comparison_words(report["shops"])
-    for merchant_id, counts in report["failed_deliveries"].items():
-        yield f"{merchant_id}: {failed_deliveries_text(counts)}"
+    for merchant, counts in report["failed_deliveries"].items():
+        yield f"{merchant}: {failed_deliveries_text(counts)}"
 
 
 def _sentence(account: Mapping[str, Any]) -> str:

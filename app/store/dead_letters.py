@@ -7,12 +7,14 @@ from typing import Any
 
 import redis
 
-from app.events import State
+from app.events import State, Transmission
 from app.store.connection import store_errors
 from app.store.ledger import Ledger, Write
 from app.store.letters import Closing, DeadLetter, Follower, History, Wanted, follower_of, holds, letter_of
 from app.store.records import Codec, milliseconds, moment, row, text
 from app.store.scripting import Scripts
+from app.store.transmissions import transmission_of
+from app.ultracart.parse import read_payload
 
 PAGE = 500
 LONGEST_WORDS = 500
@@ -104,6 +106,20 @@ class DeadLetters:
             )
             for event, exchanges in zip(answers[::2], answers[1::2], strict=True)
         ]
+
+    def as_sent_again(self, transmission_id: str) -> Transmission | None:
+        """What a worker would be given if a person sent it again now; None when it is not dead."""
+        [t] = self._rows([f"t:{transmission_id}"])
+        if t.get("st") != State.DEAD:
+            return None
+        with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            pipe.get(f"e:{t['e']}")
+            pipe.hgetall(Ledger.row(t["a"], t["s"]))
+            pipe.get("relay:look_first")
+            pipe.time()
+            event, ledger, look_first, (seconds, _) = pipe.execute()
+        t |= {"n": "1", "rp": str(int(seconds) * 1000)}
+        return transmission_of(transmission_id, t, event, row(ledger), int(look_first or 0), read_payload)
 
     def payload(self, event_id: str) -> tuple[str, bytes] | None:
         """Name and raw JSON of the event behind a dead letter; None when its payload has expired."""

@@ -1,11 +1,16 @@
-"""Since when nobody took deliveries: the receiver's heartbeat, and the gaps in it; for app.web and tasks."""
+"""Since when nobody took deliveries: the receiver's heartbeat and its gaps, and when each shop was heard.
 
-from datetime import datetime
+For app.web, app.store.survey and tasks.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 import redis
 
+from app.alerts.readings import Rhythm
 from app.store.connection import store_errors
-from app.store.records import moment, text
+from app.store.records import moment, row, text
 from app.store.scripting import Scripts
 
 # A restart or a deploy takes less.
@@ -20,10 +25,28 @@ class Heartbeat:
         self._scripts = scripts
         self._mark = mark
 
-    def beat(self) -> bool:
-        """A receiver is there now; True when none had been for more than GAP_SECONDS."""
+    def beat(self, heard: Mapping[str, bool] | None = None) -> bool:
+        """A receiver is there now; True when none had been for more than GAP_SECONDS.
+
+        `heard` has every merchant that it listens to: whether a delivery came since its last beat.
+        """
+        told: list[str | int] = []
+        for merchant_id, came in (heard or {}).items():
+            told += [merchant_id, int(came)]
         with store_errors():
-            return bool(self._scripts.run("heartbeat", self._mark, GAP_SECONDS * 1000))
+            return bool(self._scripts.run("heartbeat", self._mark, GAP_SECONDS * 1000, *told))
+
+    def rhythm(self, merchant_id: str) -> Rhythm | None:
+        """How a shop has been heard; None until a receiver has listened to it."""
+        with store_errors():
+            fields = row(self._client.hgetall(f"heard:{merchant_id}"))
+        if not fields:
+            return None
+        return Rhythm(
+            quiet_since=moment(fields["quiet"]),
+            heard_at=moment(fields["last"]) if "last" in fields else None,
+            longest={int(name): timedelta(seconds=int(n)) for name, n in fields.items() if name.isdigit()},
+        )
 
     def last(self) -> datetime | None:
         """The last beat; None before the first."""

@@ -13,6 +13,7 @@ from app.store import look_first
 from app.store.alerts import AlertStore
 from app.store.connection import store_errors
 from app.store.gates import Gates
+from app.store.heartbeat import Heartbeat
 from app.store.instance import born, milliseconds_now
 from app.store.log import Log
 from app.store.polling import Polling
@@ -38,7 +39,9 @@ class Survey:
         rates: Mapping[str, int],
         polling: Polling,
         reconciliations: Reconciliations,
+        heartbeat: Heartbeat,
         shops: Sequence[str],
+        merchants: Sequence[str],
         clock: Callable[[], datetime],
     ) -> None:
         self._client = client
@@ -48,15 +51,18 @@ class Survey:
         self._rates = rates
         self._polling = polling
         self._reconciliations = reconciliations
+        self._heartbeat = heartbeat
         self._shops = shops
+        self._merchants = merchants
         self._clock = clock
 
     def read(self) -> Readings:
         """Every number, read now; `rates` names the accounts of the settings, others may hold old work.
 
-        `shops` are the merchants whose shops are polled.
+        `merchants` are all of them, `shops` those whose shops are polled.
         """
         now = self._clock()
+        rhythms = {merchant: self._heartbeat.rhythm(merchant) for merchant in self._merchants}
         names = sorted({*self._log.accounts(), *self._rates})
         requests = self._log.requests()
         going = self._records(self._range("due", MOST_RETRIED))
@@ -67,6 +73,8 @@ class Survey:
             now=now,
             accounts=tuple(self._account(name, now, going, requests.get(name, 0)) for name in names),
             shops=tuple(self._shop(merchant_id) for merchant_id in self._shops),
+            rhythms={merchant: rhythm for merchant, rhythm in rhythms.items() if rhythm},
+            listened_at=self._heartbeat.last(),
             quarantined=self._log.quarantined(),
             quarantined_lately=lately,
             memory_used=int(info.get("used_memory", 0)),

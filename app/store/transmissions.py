@@ -1,6 +1,6 @@
 """The worker's side of the store: claim, settle, and the dispatcher's round."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -98,7 +98,11 @@ class Transmissions:
             )
         word = answer[0].decode()
         if word == "claimed":
-            return self._transmission(transmission_id, token, alone, answer)
+            fields, event, ledger, look_first_ms = answer[1:]
+            return transmission_of(
+                transmission_id, pairs(fields), event, pairs(ledger), int(look_first_ms), self._read_payload,
+                token=token, alone=alone,
+            )  # fmt: skip
         return Nothing("suspect" if word == "suspect" else answer[1].decode())
 
     def settle(
@@ -137,27 +141,38 @@ class Transmissions:
         seen.saw(server.decode(), int(now))
         return Round(lost, ended, poisoned, tuple(account.decode() for account in probes))
 
-    def _transmission(self, transmission_id: str, token: str, alone: bool, answer: list[Any]) -> Transmission:
-        fields, ledger = pairs(answer[1]), pairs(answer[3])
-        name, merchant_id, raw = Codec().unpack_event(answer[2])
-        return Transmission(
-            id=transmission_id,
-            kind=Kind(fields["k"]),
-            account=fields["a"],
-            subject=fields["s"],
-            token=token,
-            attempt=int(fields["n"]),
-            created_at=moment(fields["c"]),
-            event_name=name,
-            merchant_id=merchant_id,
-            payload=self._read_payload(raw),
-            alone=alone,
-            replayed_ms=int(fields.get("rp", "0")),
-            backfill="o" in fields,
-            tied="ti" in fields,
-            look_first_ms=int(answer[4]),
-            ledger=ledger,
-        )
+
+def transmission_of(
+    transmission_id: str,
+    fields: Mapping[str, str],
+    event: bytes,
+    ledger: Mapping[str, str],
+    look_first_ms: int,
+    read_payload: Callable[[bytes], dict[str, Any]],
+    *,
+    token: str = "",
+    alone: bool = False,
+) -> Transmission:
+    """A record (`t:`), its event (`e:`) and its row of the ledger as what a worker needs."""
+    name, merchant_id, raw = Codec().unpack_event(event)
+    return Transmission(
+        id=transmission_id,
+        kind=Kind(fields["k"]),
+        account=fields["a"],
+        subject=fields["s"],
+        token=token,
+        attempt=int(fields["n"]),
+        created_at=moment(fields["c"]),
+        event_name=name,
+        merchant_id=merchant_id,
+        payload=read_payload(raw),
+        alone=alone,
+        replayed_ms=int(fields.get("rp", "0")),
+        backfill="o" in fields,
+        tied="ti" in fields,
+        look_first_ms=look_first_ms,
+        ledger=ledger,
+    )
 
 
 def first_tells(settlement: Settlement) -> str:

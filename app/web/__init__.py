@@ -13,7 +13,7 @@ from app.logs import configure_logs
 from app.settings import Settings, load_settings
 from app.web import api, feeds, health, hooks, metrics
 from app.web.answer import Answer, answer
-from app.web.heartbeat import keep_beating, late
+from app.web.heartbeat import Heard, keep_beating, late
 from app.web.inbox import Inbox, LateInbox
 from app.web.lane import Lane
 from app.web.lifetime import Lifetime
@@ -42,11 +42,14 @@ def create_app(
         lifetime.watch()
         SlowSenders().watch()
         readings = _store_numbers(settings)
-        keep_beating(_beat(settings), lifetime.stopping)
+        heard = Heard(settings.merchants)
+        keep_beating(_beat(settings, heard), lifetime.stopping)
         _spare_the_collector()
+    else:
+        heard = Heard(settings.merchants)
     inbox = inbox or _store_inbox(settings)
     meters = metrics.Meters(readings)
-    receiver = hooks.Receiver(hooks.doors(settings), inbox, settings.webhook_max_bytes, meters)
+    receiver = hooks.Receiver(hooks.doors(settings), inbox, settings.webhook_max_bytes, meters, heard)
     app = _bare_app()
     app.register_blueprint(hooks.blueprint(receiver))
     app.register_blueprint(health.blueprint(inbox.ready, lifetime.stopping))
@@ -72,10 +75,10 @@ def _store_numbers(settings: Settings) -> metrics.StoreReadings:
     return StoreNumbers(settings)
 
 
-def _beat(settings: Settings) -> Callable[[], bool]:
+def _beat(settings: Settings, heard: Heard) -> Callable[[], bool]:
     from app.services import build_services  # noqa: PLC0415 - as above
 
-    return late(lambda: build_services(settings).heartbeat.beat)
+    return late(lambda: partial(heard.tell, build_services(settings).heartbeat.beat))
 
 
 def _stored_items(settings: Settings) -> feeds.ReadItems:

@@ -1,7 +1,7 @@
 """Says in the store that a receiver is there, so that a gap is known afterwards; for app.web only."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 import structlog
 
@@ -10,6 +10,25 @@ from app.errors import InstanceMismatch, RelayError
 BEAT_SECONDS = 30.0
 
 log = structlog.get_logger()
+
+
+class Heard:
+    """Which shops delivered since the last beat: noted in memory, so that it costs the store nothing."""
+
+    def __init__(self, merchant_ids: Iterable[str]) -> None:
+        self._merchant_ids = tuple(merchant_ids)
+        self._heard: set[str] = set()
+
+    def note(self, merchant_id: str) -> None:
+        """A delivery of this shop was taken."""
+        self._heard.add(merchant_id)
+
+    def tell(self, beat: Callable[[Mapping[str, bool]], bool]) -> bool:
+        """Makes a beat of all shops; what was heard is kept for the next one when this one fails."""
+        heard = self._heard.copy()
+        gap = beat({merchant_id: merchant_id in heard for merchant_id in self._merchant_ids})
+        self._heard -= heard
+        return gap
 
 
 def late(build: Callable[[], Callable[[], bool]]) -> Callable[[], bool]:

@@ -21,6 +21,7 @@ from app.ultracart.webhooks import PATH
 from app.web.answer import Answer, Refusal, answer
 from app.web.auth import Guard
 from app.web.body import announced_size, read, unpack
+from app.web.heartbeat import Heard
 from app.web.inbox import Inbox
 from app.web.metrics import Meters
 
@@ -53,12 +54,13 @@ class Receiver:
     """The view: checks in the order of the contract, then reads, understands and admits."""
 
     def __init__(
-        self, entrances: Mapping[str | None, Door], inbox: Inbox, limit: int, meters: Meters
+        self, entrances: Mapping[str | None, Door], inbox: Inbox, limit: int, meters: Meters, heard: Heard
     ) -> None:
         self._doors = entrances
         self._inbox = inbox
         self._limit = limit
         self._meters = meters
+        self._heard = heard
         self._turn = threading.Lock()
 
     @property
@@ -85,6 +87,7 @@ class Receiver:
         body = read(environ, announced, self._limit)
         admission = self._own(self._understand(body, door.merchant), body, door.merchant.id)
         self._meters.admitted(admission)
+        self._heard.note(door.merchant.id)
         self._report(admission, door.merchant.id, len(body), started)
         return answer(200, _counts(admission) | {"ids": admission.ids})
 

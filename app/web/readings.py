@@ -35,6 +35,10 @@ class StoreNumbers:
         for shop in readings.shops:
             yield from _comparisons(shop)
             yield from _failed_deliveries(shop)
+        for merchant, rhythm in readings.rhythms.items():
+            if rhythm.heard_at:
+                at, labels = rhythm.heard_at.timestamp(), {"merchant": merchant}
+                yield Reading("shop_heard_timestamp_seconds", "When a delivery last came", at, labels)
         yield from _memory(readings)
         yield from _alerts(services, readings)
 

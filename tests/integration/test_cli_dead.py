@@ -172,6 +172,29 @@ def test_a_table_for_a_spreadsheet_holds_nothing_of_persons(engine: Engine, dead
     assert not any(str(order.address) in text for order in dead)
 
 
+def test_a_list_names_each_letter_so_that_it_can_be_copied(engine: Engine, dead: list[Order]):
+    found = read(engine, "dead", "list")
+    lines = relay(engine, "dead", "list").output.splitlines()
+    for one in found:
+        [line] = [line for line in lines if line.startswith(one["id"])]
+        assert f"{one['id']}  {one['subject']}  sale  invalid  10.00 USD" in line
+    assert sum("Invalid price" in line for line in lines) == 5
+
+
+def test_a_replay_can_be_rehearsed(engine: Engine, dead: list[Order]):
+    [one] = read(engine, "dead", "list", "--subject", dead[0].id)
+    before = engine.sandbox.ledger()["transactions"]
+    shown = relay(engine, "dead", "replay", one["id"], "--dry-run").output
+    assert "would send: POST /transaction/processManual" in shown
+    assert "it would end as delivered: contact " in shown
+    told = read(engine, "dead", "replay", "--group", one["group"], "--dry-run")
+    assert [letter["ending"] for letter in told] == ["delivered"] * 5
+    assert {request["sent"] for letter in told for request in letter["requests"]} == {False}
+    assert read(engine, "dead", "replay", "never.1", "--dry-run", code=1) == []
+    assert engine.count("dead") == 5
+    assert engine.sandbox.ledger()["transactions"] == before
+
+
 def test_somebody_looks_after_a_letter_and_sees_what_has_changed_since(engine: Engine, dead: list[Order]):
     [one] = read(engine, "dead", "list", "--subject", dead[0].id)
     assert one["versions"]["release"] == VERSION

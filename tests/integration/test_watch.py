@@ -266,6 +266,28 @@ def test_a_store_of_today_began_with_nothing(here: Services, clock: Clock):
     assert day.facts == {ACCOUNT: 1}
 
 
+def test_a_shop_that_fell_silent_is_told_and_that_it_is_back(
+    here: Services, listener: Listener, clock: Clock
+):
+    clock.now = utc_now()
+    this = int(clock.now.timestamp()) // 3600
+    usual = {str(this - ago): 600 for ago in range(4 * 168 + 4)}
+    here.heartbeat.beat({"DEMO": True})
+    here.client.hset("heard:DEMO", mapping=usual)  # type: ignore[arg-type]
+    look(here, clock)
+    assert listener.heard == []
+    here.client.hincrby("heard:DEMO", "quiet", -40 * 60_000)
+    look(here, clock)
+    [message] = listener.at("/hook")
+    [alert] = message["alerts"]
+    assert (alert["name"], alert["severity"], alert["group"]) == ("silence", "warn", "silence:DEMO")
+    assert "nothing has come from the shop for 40 min" in alert["what"]
+    assert "relay reconcile" in alert["do"]
+    here.heartbeat.beat({"DEMO": True})
+    look(here, clock)
+    assert told(listener)[1:] == [[("silence", "resolved")]]
+
+
 def test_the_survey_sees_what_waits_wherever_it_is(here: Services, clock: Clock):
     """Ready, on the Celery queue, and tried again: the oldest of them counts."""
     clock.now = here.survey.read().now.fromtimestamp(time.time(), clock.now.tzinfo)
