@@ -24,7 +24,7 @@ ROUND_SECONDS = 0.5
 # Heroku kills 30 s after SIGTERM: what is in flight is given up before, as unknown.
 GIVE_UP_SECONDS = 22.0
 # Celery waits for its threads however long their calls take, so that what was given up is not waited for.
-END_SECONDS = 26.0
+END_SECONDS = 24.0
 TELL_AGAIN_SECONDS = 60.0
 # A worker that takes nothing for so long though its queues are never empty does not hear its broker any more.
 DEAF_SECONDS = 60.0

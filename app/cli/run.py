@@ -70,15 +70,13 @@ def _own_processes(settings: Settings) -> list[ProcessSpec]:
             commands.flower(LOOPBACK, settings.flower_port),
             environ=commands.flower_environ(settings),
         ),
-        ProcessSpec("welcome", commands.welcome(), Stage.INTAKE, once=True),
+        ProcessSpec("welcome", commands.welcome(), once=True),
     ]
 
 
 def _web(name: str) -> ProcessSpec:
     """A receiver of one process; several share the port (SO_REUSEPORT), and each is restarted alone."""
-    return ProcessSpec(
-        name, commands.web(LOOPBACK), Stage.INTAKE, environ={"WEB_PROCESSES": "1"}, own_pid_file=True
-    )
+    return ProcessSpec(name, commands.web(LOOPBACK), environ={"WEB_PROCESSES": "1"}, own_pid_file=True)
 
 
 def _write_url(file: Path, url: str) -> None:

@@ -32,11 +32,11 @@ def main() -> None:
     late = f"import pathlib; assert pathlib.Path({str(mark)!r}).exists(); " + OBEDIENT
     specs = [
         ProcessSpec("store", python(SLOW_STORE, str(mark)), Stage.STORE, ready=mark.exists),
-        ProcessSpec("web", python(late), Stage.INTAKE),
+        ProcessSpec("web", python(late)),
         ProcessSpec("parent", python(PARENT)),
         ProcessSpec("failing", python("import sys; print('no luck'); sys.exit(3)")),
         ProcessSpec("sandbox", python(STUBBORN if "stubborn" in sys.argv else OBEDIENT), Stage.STAND_IN),
-        ProcessSpec("once", python("print('only this once')"), Stage.INTAKE, once=True),
+        ProcessSpec("once", python("print('only this once')"), once=True),
     ]
     if "hopeless" in sys.argv:
         specs[0] = ProcessSpec("store", python("print('cannot')"), Stage.STORE, ready=lambda: False)
