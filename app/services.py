@@ -121,7 +121,13 @@ class Services:
     @cached_property
     def quarantine(self) -> Quarantine:
         """What could not be read."""
-        return Quarantine(self.client)
+        seconds = self._retention
+        return Quarantine(
+            self.client,
+            self.scripts,
+            payload_seconds=seconds["payload_seconds"],
+            exchange_seconds=seconds["exchange_seconds"],
+        )
 
     @cached_property
     def log(self) -> Log:

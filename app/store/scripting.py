@@ -13,7 +13,18 @@ from app.policies import POLICIES
 # These free memory, end what was begun or tell of it, so they may run when Redis is at its limit.
 ALLOWED_OVER_LIMIT = frozenset(
     {
-        *("claim", "announce", "complete", "settle", "tick", "acquire", "replay", "close", "assign"),
+        *(
+            "claim",
+            "announce",
+            "complete",
+            "settle",
+            "tick",
+            "acquire",
+            "replay",
+            "close",
+            "close_unread",
+            "assign",
+        ),
         *("alerts_turn", "alerts_keep"),
     }
 )

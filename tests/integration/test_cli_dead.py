@@ -16,7 +16,7 @@ from app.cli.main import main
 from app.events import Unreadable
 from app.release import VERSION
 from tests.integration.engine import ACCOUNT, LOG, Engine
-from tests.integration.orders import Order
+from tests.integration.orders import Order, delivery
 from tests.servers import wait_until
 
 pytestmark = pytest.mark.server
@@ -229,6 +229,27 @@ def test_the_quarantine_can_be_read_and_emptied(engine: Engine):
     assert {one["body"] for one in exported} == {'{"events": [', "naïve"}
     relay(engine, "quarantine", "show", "never", code=2)
     gone = listed["no 0"]["id"]
-    told = read(engine, "quarantine", "discard", gone, "never", code=1)
-    assert told == {"discarded": [gone], "missing": ["never"]}
+    relay(engine, "quarantine", "discard", gone, "--actor", "ann", code=2)
+    discard = ("quarantine", "discard", gone, "never", "--actor", "ann", "--reason", "a test")
+    assert read(engine, *discard, code=1) == {"discarded": [gone], "missing": ["never"]}
     assert read(engine, "status", code=1)["quarantined"] == 1
+    assert "discarded by ann at 2" in relay(engine, "quarantine", "list", "--closed").output
+    assert "UTC: a test" in relay(engine, "quarantine", "show", gone).output
+    assert read(engine, "quarantine", "show", gone)["body"] == '{"events": ['
+
+
+def test_the_quarantine_can_be_read_again(engine: Engine):
+    good, bad = [f"no {n}" for n in range(2)]
+    order = Order()
+    engine.inbox().admit([Unreadable(good, delivery(order)), Unreadable(bad, b"naive")], "DEMO")
+    assert {one["reason"] for one in read(engine, "quarantine", "groups")} == {bad, good}
+    assert "no 1" in relay(engine, "quarantine", "groups").output
+    relay(engine, "quarantine", "replay", "--actor", "ann", code=2)
+    told = relay(engine, "quarantine", "replay", "--all", "--actor", "ann", code=1).output
+    assert "read 1 of 2" in told
+    assert "still cannot be read" in told
+    engine.worker()
+    engine.delivered(order)
+    again = read(engine, "quarantine", "replay", "never", "--actor", "ann", code=1)
+    assert again == {"results": [], "missing": ["never"]}
+    assert "read by ann" in relay(engine, "quarantine", "list", "--closed").output
