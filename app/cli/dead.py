@@ -8,6 +8,7 @@ import click
 from app.alerts.wording import money_text
 from app.cli.dead_assign import assign
 from app.cli.dead_close import discard, done
+from app.cli.dead_compare import compare
 from app.cli.dead_export import export
 from app.cli.dead_options import as_json, filtered, find_letter, money_of, written
 from app.cli.dead_replay import replay
@@ -27,6 +28,7 @@ dead.add_command(replay)
 dead.add_command(discard)
 dead.add_command(done)
 dead.add_command(assign)
+dead.add_command(compare)
 dead.add_command(export)
 
 

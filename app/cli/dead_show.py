@@ -27,7 +27,9 @@ def lines(letter: DeadLetter, history: History, now: Versions) -> Iterator[str]:
         yield f"holds back: {one.id} {one.kind} {money_of(one)}".rstrip()
     for number, call in enumerate(history.exchanges, 1):
         yield from _exchange(number, call)
-    yield f"\nsend it again:  relay dead replay {letter.id}"
+    yield f"\nwhat is odd:    relay dead compare {letter.id}"
+    yield f"try it out:     relay dead replay {letter.id} --dry-run"
+    yield f"send it again:  relay dead replay {letter.id}"
     yield f"give it up:     relay dead discard {letter.id} --actor NAME --reason TEXT"
     yield f"done by hand:   relay dead done {letter.id} --actor NAME --record-id ID"
     yield f"look after it:  relay dead assign {letter.id} --actor NAME --note TEXT"

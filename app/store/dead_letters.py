@@ -93,10 +93,24 @@ class DeadLetters:
 
     def histories(self, letters: Sequence[DeadLetter]) -> Sequence[History]:
         """What lies behind each of these, in one round trip."""
+        return self._histories([(one.id, one.event_id) for one in letters])
+
+    def last_delivered(self, account: str, kind: str) -> str:
+        """The id of the last one of the kind that was delivered by some request; '' before the first."""
+        with store_errors():
+            return _text(self._client.hget(f"good:{account}", kind))
+
+    def history(self, transmission_id: str) -> History:
+        """What lies behind any transmission, as far as it is still kept."""
+        with store_errors():
+            event_id = _text(self._client.hget(f"t:{transmission_id}", "e"))
+        return self._histories([(transmission_id, event_id)])[0]
+
+    def _histories(self, ids: Sequence[tuple[str, str]]) -> Sequence[History]:
         with store_errors(), self._client.pipeline(transaction=False) as pipe:
-            for one in letters:
-                pipe.get(f"e:{one.event_id}")
-                pipe.lrange(f"x:{one.id}", 0, -1)
+            for transmission_id, event_id in ids:
+                pipe.get(f"e:{event_id}")
+                pipe.lrange(f"x:{transmission_id}", 0, -1)
             answers: Any = pipe.execute()
         codec = Codec()
         return [
@@ -229,5 +243,5 @@ def _line(words: str) -> str:
     return " ".join(words.split())[:LONGEST_WORDS]
 
 
-def _text(value: bytes | None) -> str:
+def _text(value: bytes | str | None) -> str:
     return text(value) if value is not None else ""

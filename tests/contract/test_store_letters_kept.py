@@ -10,7 +10,7 @@ from app.policies import POLICIES
 from app.services import utc_now
 from app.store.letters import DeadLetter, document
 from app.store.records import Codec
-from app.store.transmissions import Ending
+from app.store.transmissions import Ending, Settlement
 from tests.stores import ACCOUNT, Store
 
 pytestmark = pytest.mark.server
@@ -116,6 +116,20 @@ def test_the_trail_has_an_end(store: Store):
     assert 10 < len(letter.deeds) < 20
     assert letter.deeds[-1].what.startswith("given to x: 39 ")
     assert len(store.field(tid, "tr")) <= 8000
+
+
+def test_the_last_of_its_kind_that_was_delivered_by_a_request(store: Store):
+    first, second = store.sale("order:1"), store.sale("order:2")
+    claimed = store.claim(first)
+    store.transmissions.settle(
+        first, claimed.token, Settlement(Ending.DELIVERED), [Codec().pack_exchange(exchange())]
+    )
+    store.deliver(second)
+    assert store.letters.last_delivered(ACCOUNT, "sale") == first
+    assert store.letters.last_delivered(ACCOUNT, "refund") == ""
+    history = store.letters.history(first)
+    assert (history.event_name, len(history.exchanges)) == ("order_create", 1)
+    assert store.letters.history("never.1").exchanges == ()
 
 
 def test_only_a_dead_one_has_an_owner(store: Store):

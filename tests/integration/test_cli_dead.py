@@ -195,6 +195,26 @@ def test_a_replay_can_be_rehearsed(engine: Engine, dead: list[Order]):
     assert engine.sandbox.ledger()["transactions"] == before
 
 
+def test_a_dead_letter_is_shown_beside_a_good_one(engine: Engine, dead: list[Order]):
+    [one] = read(engine, "dead", "list", "--subject", dead[0].id)
+    assert "nothing of its kind" in relay(engine, "dead", "compare", one["id"]).output
+    good, lame = Order(price=2000), Order(email=None, price=700)
+    engine.admit(good, lame)
+    wait_until(lambda: engine.count("delivered") == 1 and engine.count("dead") == 6, 30, "both")
+    told = read(engine, "dead", "compare", one["id"])
+    assert told["good_id"] == engine.transmission(good)["id"]
+    assert told["what"] == "POST /transaction/processManual"
+    found = {each["field"]: (each["here"], each["there"]) for each in told["differences"]}
+    assert found["offer.grandTotal"] == ('"10.00"', '"20.00"')
+    assert found["external_order_id"] == (f'"{dead[0].id}"', f'"{good.id}"')
+
+    [other] = read(engine, "dead", "list", "--subject", lame.id)
+    shown = relay(engine, "dead", "compare", other["id"]).output
+    assert "which was delivered: payload" in shown
+    assert "billing.email" in shown
+    assert "billing.city" not in shown
+
+
 def test_somebody_looks_after_a_letter_and_sees_what_has_changed_since(engine: Engine, dead: list[Order]):
     [one] = read(engine, "dead", "list", "--subject", dead[0].id)
     assert one["versions"]["release"] == VERSION

@@ -40,6 +40,9 @@ if outcome == 'delivered' or outcome == 'skipped' then
     redis.call('EXPIRE', key, outcome == 'skipped' and ARGV[10] or exchange_seconds)
     redis.call('EXPIRE', 'x:' .. tid, exchange_seconds)
   end
+  if outcome == 'delivered' and redis.call('EXISTS', 'x:' .. tid) == 1 then
+    redis.call('HSET', 'good:' .. account, kind, tid)
+  end
   advance(row, account)
   if redis.call('HEXISTS', row, 'q') == 0 then redis.call('EXPIRE', row, ARGV[10]) end
 else
