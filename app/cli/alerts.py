@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import click
@@ -13,7 +14,7 @@ from app.alerts.judge import News
 from app.alerts.message import document
 from app.alerts.readings import Probe
 from app.alerts.rules import TO_DO, find_alerts
-from app.alerts.wording import money_text
+from app.alerts.wording import money_text, time_text
 from app.channels.choice import channels_of
 from app.channels.web import Target
 from app.cli.store import local_settings, open_services
@@ -134,5 +135,6 @@ def _show_alert(one: Mapping[str, Any]) -> None:
         click.echo(f"  money: {money_text(one['money_cents'])}")
     if one["subjects"]:
         click.echo(f"  about: {', '.join(one['subjects'])}")
-    click.echo(f"  told:  {one['told_at'] or 'not yet'}")
+    told = time_text(datetime.fromisoformat(one["told_at"])) if one["told_at"] else "not yet"
+    click.echo(f"  told:  {told}")
     click.echo(f"  do:    {one['do']}")

@@ -101,7 +101,8 @@ class Survey:
         counts = self._log.counts(name)
         totals = [(state, number) for states in counts.states.values() for state, number in states.items()]
         gate = self._gates.read(name)
-        dead = self._records(self._range(f"dead:{name}", MOST_DEAD, latest=True))
+        letters = f"dead:{name}"
+        dead = self._records([*self._range(letters, MOST_DEAD, latest=True), *self._range(letters, 1)])
         retried = {tid: one for tid, one in going.items() if one["a"] == name and one["f"]}
         return AccountReading(
             account=name,

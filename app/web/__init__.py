@@ -36,17 +36,17 @@ def create_app(
     `items` its catalogue for the feed.
     """
     lifetime = lifetime or Lifetime()
+    serves = settings is None
     if settings is None:
         configure_logs(patient=True)
         settings = load_settings(os.environ)
         lifetime.watch()
         SlowSenders().watch()
         readings = _store_numbers(settings)
-        heard = Heard(settings.merchants)
+    heard = Heard(settings.merchants)
+    if serves:
         keep_beating(_beat(settings, heard), lifetime.stopping)
         _spare_the_collector()
-    else:
-        heard = Heard(settings.merchants)
     inbox = inbox or _store_inbox(settings)
     meters = metrics.Meters(readings)
     receiver = hooks.Receiver(hooks.doors(settings), inbox, settings.webhook_max_bytes, meters, heard)

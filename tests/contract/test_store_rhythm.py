@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from app import web
 from app.errors import StoreUnavailable
 from app.services import Services
 from app.store.records import milliseconds
@@ -45,7 +46,7 @@ def test_the_longest_silence_of_an_hour_and_each_shop_for_itself(services: Servi
     rhythm, other = services.heartbeat.rhythm("DEMO"), services.heartbeat.rhythm("OTHER")
     assert rhythm is not None
     assert other is not None
-    assert max(rhythm.longest.values()) == timedelta(minutes=30)
+    assert rhythm.longest[max(rhythm.longest)] == timedelta(minutes=30)
     assert rhythm.heard_at == rhythm.quiet_since
     assert abs(milliseconds(rhythm.quiet_since) - now_ms(services)) < 2000
     assert (other.heard_at, other.longest) == (None, {})
@@ -110,6 +111,15 @@ def test_a_silence_without_end_fills_nothing_and_forgets_nothing(services: Servi
     rhythm = services.heartbeat.rhythm("DEMO")
     assert rhythm is not None
     assert list(rhythm.longest) == [this - 5 * 168]
+
+
+def test_the_receivers_own_beat_tells_who_was_heard(services: Services):
+    heard = Heard(["DEMO", "OTHER"])
+    tell = web._beat(services.settings, heard)
+    heard.note("DEMO")
+    tell()
+    rhythms = [services.heartbeat.rhythm(merchant) for merchant in ("DEMO", "OTHER")]
+    assert [rhythm is not None and rhythm.heard_at is not None for rhythm in rhythms] == [True, False]
 
 
 def test_the_survey_has_it_for_the_rules(services: Services):

@@ -12,7 +12,7 @@ from app.alerts.book import MOST_UNSENT
 from app.errors import InstanceMismatch
 from app.services import Services, build_services, utc_now
 from app.settings import Settings, load_settings
-from app.store import look_first
+from app.store import look_first, survey
 from app.store.instance import born
 from app.store.transmissions import Ending, Settlement
 from tests.integration.engine import ACCOUNT, arrivals
@@ -264,6 +264,22 @@ def test_a_store_of_today_began_with_nothing(here: Services, clock: Clock):
     day = here.alerts.past(clock()).day
     assert day is not None
     assert day.facts == {ACCOUNT: 1}
+
+
+def test_of_more_letters_than_are_read_the_oldest_is_not_overlooked(
+    here: Services, clock: Clock, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(survey, "MOST_DEAD", 2)
+    clock.now = utc_now()
+    orders = [bury(here) for _ in range(4)]
+    oldest = here.ledger.read(f"l:{ACCOUNT}:order:{orders[0].id}")["f:sale"]
+    here.client.zincrby(f"dead:{ACCOUNT}", -86_400_000, oldest)
+    here.client.hincrby(f"t:{oldest}", "dd", -86_400_000)
+    [reading] = here.survey.read().accounts
+    assert reading.dead_count == 4
+    assert {one.subject for one in reading.dead} == {f"order:{orders[n].id}" for n in (0, 2, 3)}
+    look(here, clock)
+    assert {f"dead_waits:{ACCOUNT}"} < set(here.alerts.read().groups)
 
 
 def test_a_shop_that_fell_silent_is_told_and_that_it_is_back(

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -15,7 +16,9 @@ from werkzeug.test import TestResponse
 from app.delivery import intake
 from app.errors import InstanceMismatch, StoreUnavailable
 from app.events import Arrival, Kind, Unreadable
-from app.web import create_app
+from app.web import create_app, hooks
+from app.web.heartbeat import Heard
+from app.web.metrics import Meters
 from tests.receiver import LIMIT, PATH, FakeInbox, basic, delivery, merchant, order, settings
 
 FAULT = "The receiver itself failed on it, which is a fault of ours: report the trace in the log."
@@ -314,3 +317,23 @@ def test_arbitrary_events_are_all_accounted_for(client: FlaskClient, events: lis
         return
     answer = told(post(client, body))
     assert sum(answer.values()) == len(events)
+
+
+def test_whoever_delivers_is_heard_and_who_is_refused_is_not(inbox: FakeInbox) -> None:
+    """Duplicates and what cannot be read are signs of life too; the beat takes them along."""
+    heard = Heard(["DEMO"])
+    receiver = hooks.Receiver(hooks.doors(settings()), inbox, LIMIT, Meters(None), heard)
+    client = Flask(__name__)
+    client.register_blueprint(hooks.blueprint(receiver))
+
+    def is_heard(body: Any, **options: Any) -> bool:
+        post(client.test_client(), body, **options)
+        told: list[bool] = []
+        heard.tell(lambda shops: told.append(shops["DEMO"]) or False)  # type: ignore[func-returns-value]
+        return told == [True]
+
+    for body in (delivery(order("DEMO-7")), delivery(order("DEMO-7")), b"no JSON", b"[]"):
+        assert is_heard(body)
+    assert not is_heard(b"[]", headers={"Authorization": basic(secret="wrong")})
+    inbox.failure = StoreUnavailable("down")
+    assert not is_heard(delivery(order("DEMO-8")))
