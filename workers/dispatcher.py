@@ -13,7 +13,7 @@ from contextlib import suppress
 import structlog
 
 from app.delivery.probe import probe_account
-from app.errors import InstanceMismatch, LeaseLost, RelayError
+from app.errors import InstanceMismatch, LeaseLost, RelayError, StoreUnavailable
 from app.services import Services
 from app.store.transmissions import Ending, Settlement
 from workers.process import Process
@@ -60,6 +60,10 @@ class Hearing:
             self._taken, self._since = taken, now
         return now - self._since > DEAF_SECONDS
 
+    def interrupted(self) -> None:
+        """The store was away, and the broker with it: what lies there waits from its return on."""
+        self._taken = -1
+
 
 class Dispatcher(threading.Thread):
     """Runs rounds until `close`; an error of one round never ends it.
@@ -103,11 +107,14 @@ class Dispatcher(threading.Thread):
         """One round; raises StoreUnavailable while Redis is away, InstanceMismatch while it is not ours."""
         services = self._services = self._services or self._open()
         slots = 0 if self._process.stopping() else self._process.slots
-        self._give_back(services)
         try:
+            self._give_back(services)
             found = services.transmissions.tick(self._process.name, slots)
         except InstanceMismatch:
             self._services = None
+            raise
+        except StoreUnavailable:
+            self._hearing.interrupted()
             raise
         if found.lost_wake_ups or found.ended_leases or found.poisoned:
             log.warning(
