@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from app.services import Services
+from app.services import Services, build_services
+from app.settings import load_settings
 from tests.integration.engine import Engine
 from tests.integration.relay import Relay, running_relay
 from tests.listeners import Listener, listening
@@ -20,6 +21,25 @@ def engine(
     built = Engine(tmp_path, environment, valkey, sandbox, services)
     yield built
     built.close()
+
+
+@pytest.fixture
+def engine_alone(tmp_path: Path, sandbox: Sandbox) -> Iterator[Engine]:
+    """The same with a store of its own, which the test may kill and whose files it may exchange."""
+    valkey = Valkey(tmp_path)
+    valkey.start()
+    environment = {
+        "REDIS_URL": valkey.url,
+        "RELAY_DATA_DIR": str(tmp_path / "var"),
+        "SANDBOX_PORT": str(sandbox.port),
+        "ONTRAPORT_RATE_PER_MINUTE": "60000",
+    }
+    services = build_services(load_settings(environment))
+    built = Engine(tmp_path, environment, valkey, sandbox, services)
+    yield built
+    built.close()
+    services.client.close()
+    valkey.kill()
 
 
 @pytest.fixture(scope="module")

@@ -1,38 +1,22 @@
 """An earlier copy of the store is put back under live processes: it is noticed, nothing is sold twice."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from app.services import build_services
-from app.settings import load_settings
 from app.store import look_first
 from tests.integration.engine import LOG, Engine
 from tests.integration.orders import Order
-from tests.servers import Sandbox, Valkey, wait_until
+from tests.servers import wait_until
 
 pytestmark = pytest.mark.server
 
 
 @pytest.fixture
-def engine(tmp_path: Path, sandbox: Sandbox) -> Iterator[Engine]:
+def engine(engine_alone: Engine) -> Engine:
     """A relay with a store of its own, whose files the test exchanges."""
-    valkey = Valkey(tmp_path)
-    valkey.start()
-    environment = {
-        "REDIS_URL": valkey.url,
-        "RELAY_DATA_DIR": str(tmp_path / "var"),
-        "SANDBOX_PORT": str(sandbox.port),
-        "ONTRAPORT_RATE_PER_MINUTE": "60000",
-    }
-    services = build_services(load_settings(environment))
-    built = Engine(tmp_path, environment, valkey, sandbox, services)
-    yield built
-    built.close()
-    services.client.close()
-    valkey.kill()
+    return engine_alone
 
 
 def test_a_copy_of_a_moment_ago_under_running_processes_is_noticed_and_nothing_is_sold_twice(

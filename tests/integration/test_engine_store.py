@@ -1,37 +1,20 @@
 """The store goes away and comes back: 503 meanwhile, nothing lost, and no process has to be restarted."""
 
-from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 
-from app.services import build_services
-from app.settings import load_settings
 from tests.integration.engine import LOG, Engine
 from tests.integration.orders import Order, delivery
-from tests.servers import Sandbox, Valkey, Web, wait_until
+from tests.servers import Web, wait_until
 
 pytestmark = pytest.mark.server
 
 
 @pytest.fixture
-def engine(tmp_path: Path, sandbox: Sandbox) -> Iterator[Engine]:
+def engine(engine_alone: Engine) -> Engine:
     """A relay with a store of its own, which the test may kill."""
-    valkey = Valkey(tmp_path)
-    valkey.start()
-    environment = {
-        "REDIS_URL": valkey.url,
-        "RELAY_DATA_DIR": str(tmp_path / "var"),
-        "SANDBOX_PORT": str(sandbox.port),
-        "ONTRAPORT_RATE_PER_MINUTE": "60000",
-    }
-    services = build_services(load_settings(environment))
-    built = Engine(tmp_path, environment, valkey, sandbox, services)
-    yield built
-    built.close()
-    services.client.close()
-    valkey.kill()
+    return engine_alone
 
 
 def accepts(web: Web, body: bytes) -> bool:
