@@ -1,17 +1,18 @@
 """Workers at a CRM that fails in every way, frozen and killed anywhere, in any order: each effect once.
 
-The engine, the attempt and the scripts are the real ones; the clocks and the CRM are the machine's own. What
-happens while a worker is at a seam of its work is drawn: it dies, or it is frozen and others take over.
+The engine, the attempt, a sale's contact and log, and the scripts are the real ones; the clocks and the CRM
+are the machine's own. A worker is stopped at one seam of its attempt at most: it dies, or is frozen while
+others take over. What is dangerous and rare by chance has a rule of its own.
 """
 
 import itertools
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import orjson
 import pytest
@@ -22,62 +23,75 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from app.delivery import attempt as attempts
 from app.delivery.attempt import Attempt, Call
 from app.delivery.contacts import write_contact
-from app.errors import DeliveryFailure, FailureClass
+from app.delivery.logged_sales import log_sale
 from app.events import Delivered, Kind, Outcome
 from app.relay.contacts import ContactPlan
 from app.services import Services
+from app.settings import MappingRules
+from app.store.ledger import BURST, GateClosed, Go, Ledger, Pause
+from app.store.lookups import Lookups
 from app.store.scripting import Scripts
+from tests.attempts import plan
 from tests.contract.machines import try_out
+from tests.contract.model_crm import Crm, Seam, require
 from tests.contract.store_snapshot import Snapshot
 from tests.drill.changed import TIME
 from tests.servers import Valkey
-from tests.stores import ACCOUNT, GROW, Kinds, Store, arrival, fact
+from tests.stores import ACCOUNT, GROW, MARK, Kinds, Store, arrival, fact
 from workers.engine import Engine
 from workers.process import Process
 
 pytestmark = pytest.mark.server
 
+T = TypeVar("T")
+
 BEGIN = 1_800_000_000.0
 CLOCK = "test:clock"
 ORDERS, CUSTOMERS, MOST_REFUNDED = 4, 2, 3
-# A write may be carried out that long after its connection broke; the clock is put forward by less in all.
-LATEST_COMMIT, MOST_STEPS = 30, 20
-UNKNOWN = ("done unseen", "done late", "not done")
+# Half of the workers are to be stopped somewhere.
+TROUBLE = (*(None for _ in Seam), *Seam)
+# The clock is put forward or back by no more in all.
+MOST_STEPS = 20
+RATE_PER_MINUTE = 30
+# A worker that is stopped dies (None), or is frozen for so many seconds (less than a call may last, or more
+# than its lease), and others do what is due then for so many rounds.
+Stop = tuple[int, int] | None
+TOO_LONG = (100, 3)
+STOPS: Sequence[Stop] = (None, (60, 1), TOO_LONG)
 
 
 class Death(BaseException):
     """The worker's process is killed."""
 
 
-class Broken(BaseException):
-    """A promise does not hold; no `except` of the engine hides it."""
-
-
-def require(holds: bool, otherwise: str) -> None:
-    """Raises Broken unless it holds."""
-    if not holds:
-        raise Broken(otherwise)
-
-
 @dataclass
-class Crm:
-    """What stands in the CRM, and what will come late: (time, subject, effect)."""
+class Worker(Process):
+    """A process with one thread. One of `stops` comes over it when it has passed `seam` so many times."""
 
-    effects: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    late: list[tuple[float, str, str]] = field(default_factory=list)
-    addresses: dict[str, int] = field(default_factory=dict)
+    slots: int = 1
+    seam: Seam | None = None
+    passes: int = 0
+    stops: Sequence[Stop] = STOPS
 
-    def do(self, subject: str, effect: str) -> None:
-        """Carries out a write, however often it is asked for."""
-        done = self.effects[subject]
-        require(effect not in done, f"{effect} of {subject} stands twice")
-        done.append(effect)
-        require(done[0] == "sale", f"{effect} of {subject} stands without its sale")
-        require(done == sorted(done, key=_size), f"{subject} is out of order: {done}")
+    def pause(self, seconds: float) -> None:
+        """The machine's time goes by."""
+        Machine.here.pass_time(seconds)
 
 
-def _size(effect: str) -> int:
-    return 0 if effect == "sale" else int(effect)
+class WatchedLedger(Ledger):
+    """The ledger, with a seam behind each record; permissions are counted."""
+
+    def announce(self, *args: Any, **more: Any) -> Go | Pause | GateClosed:
+        """As the ledger says; within the gate and the budget."""
+        answer = super().announce(*args, **more)
+        if isinstance(answer, Go):
+            Machine.here.permitted()
+        return answer
+
+    def complete(self, *args: Any, **more: Any) -> None:
+        """As the ledger does it."""
+        super().complete(*args, **more)
+        Machine.here.seam(Seam.RECORDED)
 
 
 class Machine(RuleBasedStateMachine):
@@ -93,18 +107,24 @@ class Machine(RuleBasedStateMachine):
         self.boot, self.shift = BEGIN, 0.0
         self._set_clock()
         self.store = Store.on(self.client, self._clock)
-        self.crm = Crm()
-        self.told: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        self.crm = Crm(self)
+        self.told: dict[int, list[tuple[int, int]]] = defaultdict(list)
+        self.versions = itertools.count(1)
+        self.workers: list[Worker] = []
         self.permits: dict[str, Call] = {}
-        self.tokens = itertools.count()
-        self.calm, self.depth = False, 0
-        account = SimpleNamespace(ontraport=SimpleNamespace(rate_per_minute=0))
+        self.asked: list[float] = []
+        self.calm = False
+        account = SimpleNamespace(ontraport=SimpleNamespace(rate_per_minute=RATE_PER_MINUTE))
         self.services = SimpleNamespace(
             transmissions=self.store.transmissions,
-            ledger=self.store.ledger,
+            ledger=WatchedLedger(self.client, self.store.scripts, mark=MARK),
+            lookups=Lookups(self.client),
             gates=self.store.gates,
-            ontraport={ACCOUNT: SimpleNamespace(upsert_contact=self._upsert)},
+            ontraport={ACCOUNT: self.crm},
             accounts={ACCOUNT: account},
+            settings=SimpleNamespace(sandbox=True, relay_release="test"),
+            rules=lambda account: MappingRules(),
+            born=None,
             clock=self._clock,
         )
 
@@ -112,23 +132,24 @@ class Machine(RuleBasedStateMachine):
 
     @initialize(data=st.data())
     def begin(self, data: st.DataObject) -> None:
-        """One worker with one thread, so that the window is small; and something to do."""
+        """One worker with one thread, so that the window is small; and two orders of each customer."""
         self.data = data
         self.store.tick(1)
-        self.tell(data, 0, 0)
+        for order in range(ORDERS):
+            self.tell(data, order, 0)
 
     @rule(data=st.data(), order=st.integers(0, ORDERS - 1), more=st.sampled_from([0, 0, 1, 2]))
     def tell(self, data: st.DataObject, order: int, more: int) -> None:
         """The shop tells of an order, as it is or with more refunded of it."""
         self.data = data
-        told = self.told[f"order:{order}"]
-        told.append((round(self.boot), min(told[-1][1] + more if told else more, MOST_REFUNDED)))
+        told = self.told[order]
+        told.append((next(self.versions), min(told[-1][1] + more if told else more, MOST_REFUNDED)))
         self._deliver(order, *told[-1])
 
     @rule(data=st.data(), order=st.integers(0, ORDERS - 1))
     def tell_again(self, data: st.DataObject, order: int) -> None:
         """A snapshot comes late, or once more in other words."""
-        if told := self.told[f"order:{order}"]:
+        if told := self.told[order]:
             self._deliver(order, *data.draw(st.sampled_from(told)))
 
     @rule(data=st.data())
@@ -137,11 +158,30 @@ class Machine(RuleBasedStateMachine):
         self.data = data
         self._work()
 
-    @rule(data=st.data(), seconds=st.sampled_from([1, 20, 61, 100]))
+    @rule(data=st.data(), passes=st.integers(0, 1))
+    def work_after_a_long_freeze(self, data: st.DataObject, passes: int) -> None:
+        """A worker has the permission to send, and is frozen; others do its work, then it goes on."""
+        self.data = data
+        self._work(Worker(seam=Seam.SENDS, passes=passes, stops=(TOO_LONG,)))
+
+    @rule(data=st.data())
+    def lose_an_answer(self, data: st.DataObject) -> None:
+        """The next write breaks off and is done as late as can be; it is looked for when it is due."""
+        self.crm.fates.append("done late")
+        self.go_on(data, 4)
+
+    @rule(data=st.data(), rounds=st.integers(1, 5))
+    def go_on(self, data: st.DataObject, rounds: int) -> None:
+        """What is due is done, round after round."""
+        self.data = data
+        for _ in range(rounds):
+            self._do_what_is_due()
+
+    @rule(data=st.data(), seconds=st.sampled_from([1, 20, 100]))
     def wait(self, data: st.DataObject, seconds: int) -> None:
         """Time goes by, and a dispatcher looks."""
         self.data = data
-        self._pass(seconds)
+        self.pass_time(seconds)
 
     @rule(step=st.sampled_from([-10, 5, 10]))
     def step_clock(self, step: int) -> None:
@@ -150,11 +190,11 @@ class Machine(RuleBasedStateMachine):
             self.shift += step
             self._set_clock()
 
-    @rule(closed=st.booleans())
-    def gate(self, closed: bool) -> None:
-        """The keys are refused, or accepted again."""
-        if closed:
-            self.store.gates.close(ACCOUNT, "auth", "401", 300)
+    @rule(reason=st.sampled_from(["", "throttled", "auth"]))
+    def gate(self, reason: str) -> None:
+        """The CRM asks for a minute, the keys are refused, or all is well again."""
+        if reason:
+            self.store.gates.close(ACCOUNT, reason, "no", 60)
         else:
             self.store.gates.open(ACCOUNT)
 
@@ -168,24 +208,28 @@ class Machine(RuleBasedStateMachine):
         self.calm = True
         self.store.gates.open(ACCOUNT)
         for _ in range(80):
-            if not self._open():
+            if not (still := self._open()):
                 break
-            self._pass(61)
+            for tid in (tid for tid, one in still.items() if one["st"] == "dead"):
+                assert still[tid]["f"] == "poison", still[tid]
+                self.store.letters.replay(tid)
+            self.pass_time(61)
             while self._work():
                 pass
         assert not self._open(), "something is stuck"
-        for subject, told in self.told.items():
-            if not told:
-                continue
-            refunded = told[-1][1]
-            assert self.crm.effects[subject][:1] == ["sale"], f"the sale of {subject} is lost"
-            if refunded:
-                assert self.crm.effects[subject][-1] == str(refunded), f"a refund of {subject} is lost"
+        for order, told in self.told.items():
+            stands = self.crm.orders[f"order:{order}"]
+            assert len(stands.sales) == bool(told), f"the sale of order {order} is lost"
+            refunded = [int(total) for _, total in stands.refunds]
+            assert max(refunded, default=0) == (told[-1][1] if told else 0), f"a refund of {order} is lost"
 
     @invariant()
     def everything_is_in_its_place(self) -> None:
-        """Places, lines, counters, money and payloads agree with the states."""
-        Snapshot.of(self.client).check()
+        """Places, lines, counters, money and payloads agree with the states; a sale is one transmission."""
+        snapshot = Snapshot.of(self.client)
+        snapshot.check()
+        sales = Counter(t["s"] for t in snapshot.transmissions.values() if t["k"] == Kinds.SALE)
+        assert all(number == 1 for number in sales.values()), f"a sale that is known is told again: {sales}"
 
     def _deliver(self, order: int, version: int, refunded: int) -> None:
         subject = f"order:{order}"
@@ -196,113 +240,115 @@ class Machine(RuleBasedStateMachine):
 
     # What workers do.
 
-    def _work(self) -> bool:
+    def _do_what_is_due(self) -> None:
+        """Time goes by until a retry or the end of a lease, and workers do what there is to do."""
+        due: Any = self.client.zrange("due", 0, 0, withscores=True)
+        self.pass_time(max(0.0, due[0][1] / 1000 - self.now()) if due else 1.0)
+        for _ in range(2 * ORDERS):
+            if not self._work():
+                break
+
+    def _work(self, worker: Worker | None = None) -> bool:
         """One worker takes a wake-up, if there is any, and makes the attempt; a death ends it anywhere."""
         message: Any = self.client.rpop(Kinds.SALE) or self.client.rpop(Kinds.REFUND)
         if message is None:
             return False
         handlers = {Kind.SALE: self._sell, Kind.REFUND: self._refund}
-        engine = Engine(cast(Services, self.services), handlers, Process(slots=1))
-        self.depth, permits = self.depth + 1, dict(self.permits)
+        worker = worker or Worker(seam=self.choose(TROUBLE), passes=self.choose((0, 1)))
+        permits = dict(self.permits)
+        self.workers.append(worker)
+        engine = Engine(cast(Services, self.services), handlers, worker)
         with suppress(Death):
-            self._seam()
+            self.seam(Seam.TAKES)
             engine.attempt(orjson.loads(message)["headers"]["id"])
         # Whoever is dead or done sends nothing more; who is frozen further up still may.
-        self.depth, self.permits = self.depth - 1, permits
+        self.workers.pop()
+        self.permits = permits
         return True
 
     def _sell(self, attempt: Attempt) -> Outcome:
-        payload = attempt.transmission.payload
-        self._write_contact(attempt, int(payload["version"]), payload["number"] % CUSTOMERS)
-        return self._once(attempt, "sale")
+        payload, row = attempt.transmission.payload, attempt.transmission.ledger
+        order, version = int(payload["number"]), int(payload["version"])
+        address = {"address": {"address": str(version)}}
+        sale = plan(
+            order_id=attempt.transmission.subject,
+            contact=ContactPlan(f"{order % CUSTOMERS}@example.com", address, version),
+        )
+        if not row.get("x:sale"):
+            log_sale(attempt, sale, write_contact(attempt, sale.contact), {"BONE": "1"})
+        return Delivered("sold")
 
     def _refund(self, attempt: Attempt) -> Outcome:
-        return self._once(attempt, str(attempt.transmission.payload["refunded"]))
-
-    def _write_contact(self, attempt: Attempt, version: int, customer: int) -> None:
-        """The newest address at the contact, by the code that does it for every kind."""
-        address = {"address": {"address": str(version)}}
-        write_contact(attempt, ContactPlan(f"{customer}@example.com", address, version))
-
-    def _upsert(self, body: Mapping[str, Any], call: Call) -> str:
-        """What the CRM's client does: asks before the first byte leaves."""
-        email, version = str(body["email"]), int(body.get("address", 0))
-        self._permitted(email, call)
-        self._seam()
-        call.check()
-        self.permits.pop(email, None)
-        if version:
-            require(self.crm.addresses.get(email, 0) <= version, f"{email} got an old address")
-            self.crm.addresses[email] = version
-        self._seam()
-        return email
-
-    def _once(self, attempt: Attempt, effect: str) -> Outcome:
-        subject = attempt.transmission.subject
-
-        def act(call: Call) -> str:
-            self._permitted(attempt.row, call)
-            self._seam()
-            call.check()
-            self.permits.pop(attempt.row, None)
-            self._answer(subject, effect)
-            self._seam()
-            return effect
+        order, row = attempt.transmission.subject, attempt.transmission.ledger
+        total = str(attempt.transmission.payload["refunded"])
 
         def look(announced: str) -> str | None:
-            attempt.permit()
-            self._seam()
-            effect = announced.partition(" ")[2]
-            return effect if effect in self.crm.effects[subject] else None
+            sent = announced.partition(" ")[2]
+            return sent if sent in self.crm.refunds(order, attempt.permit) else None
 
-        attempt.once(
-            attempt.row, attempt.transmission.ledger, f"write {effect}",
-            act=act, look=look, writes=lambda done: [(attempt.row, f"x:{done}", "1")], trusted=lambda: True,
-        )  # fmt: skip
-        return Delivered(effect)
+        if row.get("x:refunded") != total:
+            attempt.once(
+                attempt.row, row, f"refund {total}",
+                act=lambda call: self.crm.refund(order, total, call), look=look,
+                writes=lambda done: [(attempt.row, "x:refunded", done)], trusted=lambda: True,
+            )  # fmt: skip
+        return Delivered(total)
 
-    def _permitted(self, row: str, call: Call) -> None:
-        """A call may be made: the gate is open, and nobody else may still make one for the same row."""
-        require(self.store.gates.read(ACCOUNT) is None, "a call through a closed gate")
-        other = self.permits.get(row)
-        require(other is None or other.deadline <= self.boot, f"two may write {row} at once")
-        self.permits[row] = call
+    # Where things go wrong, and what the CRM sees of the world.
 
-    def _answer(self, subject: str, effect: str) -> None:
-        """What the CRM does with a write, and what it says; returns only what was done and said."""
-        fate = "done" if self.calm else self.data.draw(st.sampled_from(["done", "throttled", *UNKNOWN]))
-        if fate in ("done", "done unseen"):
-            self.crm.do(subject, effect)
-        elif fate == "done late":
-            after = self.data.draw(st.sampled_from([2, LATEST_COMMIT]))
-            self.crm.late.append((self.boot + after, subject, effect))
-        elif fate == "throttled":
-            raise DeliveryFailure(FailureClass.THROTTLED, "slow down", wait_seconds=5)
-        if fate in UNKNOWN:
-            raise DeliveryFailure(FailureClass.UNKNOWN, "no answer")
-
-    # Where things go wrong.
-
-    def _seam(self) -> None:
+    def seam(self, seam: Seam) -> None:
         """Here a worker dies, or is frozen while time goes by and others work."""
-        if self.calm:
+        worker = self.workers[-1]
+        if seam is not worker.seam or self.calm:
             return
-        fate = self.data.draw(st.sampled_from(["on", "on", "on", "frozen", "dies"]))
-        if fate == "dies":
+        worker.passes -= 1
+        if worker.passes >= 0:
+            return
+        worker.seam = None
+        # Who takes over from one that is frozen is not frozen as well.
+        stop = self.choose(worker.stops) if len(self.workers) == 1 else None
+        if stop is None:
             raise Death
-        if fate == "frozen" and self.depth == 1:
-            for seconds in self.data.draw(st.sampled_from([[1, 1], [1, 20], [100, 20], [100, 20, 20]])):
-                self._pass(seconds)
-                self._work()
+        seconds, rounds = stop
+        self.pass_time(seconds)
+        for _ in range(rounds):
+            self._do_what_is_due()
 
-    def _pass(self, seconds: float) -> None:
+    def permitted(self) -> None:
+        """A request may be made: the gate is open, and the account's budget has room."""
+        require(self.store.gates.read(ACCOUNT) is None, "a request through a closed gate")
+        self.asked.append(self.now())
+        interval = 60 / RATE_PER_MINUTE
+        for number, before in enumerate(reversed(self.asked), start=1):
+            least = (number - BURST) * interval
+            require(self.now() - before > least - 0.01, f"{number} requests in {self.now() - before} s")
+
+    def send(self, what: str, call: Call) -> None:
+        """Between permission and first byte a worker may be stopped; meanwhile nobody else may write it."""
+        other = self.permits.get(what)
+        require(other is None or other.deadline <= self.boot, f"two may write {what} at once")
+        self.permits[what] = call
+        self.seam(Seam.SENDS)
+        call.check()
+        self.permits.pop(what, None)
+
+    def choose(self, among: Sequence[T]) -> T:
+        """One of them; the first when all is calm."""
+        return among[0] if self.calm else self.data.draw(st.sampled_from(among))
+
+    def now(self) -> float:
+        """Seconds by the store's clock."""
+        return self.boot + self.shift
+
+    def latest(self, call: Call) -> float:
+        """The call's deadline by the store's clock: what it is put forward by, the looks come earlier."""
+        return call.deadline + self.shift
+
+    def pass_time(self, seconds: float) -> None:
         """Time goes by for every clock, the CRM does what it does late, a dispatcher looks."""
         self.boot += seconds
         self._set_clock()
-        due = [one for one in self.crm.late if one[0] <= self.boot]
-        self.crm.late = [one for one in self.crm.late if one[0] > self.boot]
-        for _, subject, effect in sorted(due):
-            self.crm.do(subject, effect)
+        self.crm.go_on()
         self.store.tick(1)
         window = int(self.client.get("relay:window") or 0)
         for kind in (Kinds.SALE, Kinds.REFUND):
@@ -314,10 +360,10 @@ class Machine(RuleBasedStateMachine):
         return {tid: t for tid, t in found.items() if t["st"] not in ("delivered", "skipped")}
 
     def _clock(self) -> datetime:
-        return datetime.fromtimestamp(self.boot + self.shift, UTC)
+        return datetime.fromtimestamp(self.now(), UTC)
 
     def _set_clock(self) -> None:
-        self.client.set(CLOCK, round((self.boot + self.shift) * 1000))
+        self.client.set(CLOCK, round(self.now() * 1000))
 
 
 def test_whatever_happens_each_effect_stands_once(fast_valkey: Valkey, monkeypatch: pytest.MonkeyPatch):
@@ -325,4 +371,4 @@ def test_whatever_happens_each_effect_stands_once(fast_valkey: Valkey, monkeypat
     by_hand = f"return tonumber(redis.call('GET', '{CLOCK}'))"
     monkeypatch.setattr(Scripts, "source", lambda self, name: original(self, name).replace(TIME, by_hand))
     monkeypatch.setattr(attempts, "boot_seconds", lambda: Machine.here.boot)
-    try_out(Machine, fast_valkey, monkeypatch, examples=200, steps=40)
+    try_out(Machine, fast_valkey, monkeypatch, examples=150, steps=20)
