@@ -1,8 +1,8 @@
 """What a drill changes in the relay's processes: the store's clock can be put forward, and all can go faster.
 
-Nobody but root may set a machine's clock, so that the scripts read the server's time plus what stands in a
-key. With DRILL_PACE=10 every duration of the engine is a tenth: leases, deadlines, quiet times, delays, the
-sandbox's rolling minute. With DRILL_HALTS=0.01 one step of a delivery in a hundred halts (tests.drill.halts).
+Nobody but root may set a machine's clock, so that scripts and clients read the server's time plus what stands
+in a key. With DRILL_PACE=10 every duration of the engine is a tenth: leases, deadlines, quiet times, delays,
+the sandbox's rolling minute. With DRILL_HALTS=0.01 one step of a delivery in a hundred halts (see halts.py).
 """
 
 import importlib
@@ -11,6 +11,8 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partialmethod
 from typing import Any
+
+import redis
 
 from app import policies, queue
 from app.store import ledger as ledger_module
@@ -54,6 +56,7 @@ def apply() -> None:
     """Changes this process; before anything of the relay runs in it."""
     pace = float(os.environ.get(PACE) or 1)
     wrap_source(pace)
+    wrap_time()
     halts.apply(float(os.environ.get(HALTS) or 0), pace)
     if pace == 1:
         return
@@ -69,6 +72,18 @@ def apply() -> None:
     queue.TRANSPORT = {**queue.TRANSPORT, "visibility_timeout": round(queue.VISIBILITY_TIMEOUT / pace)}
     lease = ledger_module.BETWEEN_CALLS_LEASE_MS
     Ledger.complete = partialmethod(Ledger.complete, lease_ms=lease)  # type: ignore[method-assign, assignment]
+
+
+def wrap_time() -> None:
+    """The server's clock as a client reads it: the same that the scripts read."""
+    original = redis.Redis.time
+
+    def time(self: redis.Redis, **options: Any) -> tuple[int, int]:
+        seconds, microseconds = original(self, **options)
+        shifted = int(seconds) * 1000 + int(self.get(CLOCK) or 0)
+        return shifted // 1000, shifted % 1000 * 1000 + int(microseconds)
+
+    redis.Redis.time = time  # type: ignore[method-assign, assignment]
 
 
 def wrap_source(pace: float) -> None:

@@ -11,29 +11,31 @@ from typing import Any
 from app.delivery.attempt import Call
 from app.store.scripting import Scripts
 
-LEASE_SECONDS = 80.0
-# Permission asked, result kept, attempt ended.
+# Permission asked, result kept, attempt ended; the fourth seam lies between permission and the first byte.
 SCRIPTS = frozenset({"announce", "complete", "settle"})
+# Long enough for another worker to take over, look twice and write again.
+HALT_SECONDS = (90.0, 200.0)
+OF_REQUESTS = 5
 
 
 def apply(share: float, pace: float) -> None:
-    """From now on that share of the steps halts: these scripts, and requests that were permitted."""
+    """From now on that share of these scripts halts, and five times that of the requests."""
     if not share:
         return
     chance = Random(os.getpid())
     run, check = Scripts.run, Call.check
 
-    def halt() -> None:
-        if chance.random() < share:
-            time.sleep(chance.uniform(1.0, 1.3) * LEASE_SECONDS / pace)
+    def halt(likely: float) -> None:
+        if chance.random() < likely:
+            time.sleep(chance.uniform(*HALT_SECONDS) / pace)
 
     def run_late(self: Scripts, name: str, *args: Any) -> Any:
         if name in SCRIPTS:
-            halt()
+            halt(share)
         return run(self, name, *args)
 
     def check_late(self: Call) -> None:
-        halt()
+        halt(OF_REQUESTS * share)
         check(self)
 
     Scripts.run = run_late  # type: ignore[method-assign]

@@ -19,18 +19,18 @@ from typing import Any
 from app.store.instance import KEY as MARK
 from tests.drill.lookout import Lookout
 from tests.drill.relay import PROBE_SECONDS, STORE_ERRORS, VICTIMS, WORKER_SLOTS, Relay, Store
-from tests.drill.truth import Event, Refunded, Sold
+from tests.drill.truth import Event, Refunded, Shown, Sold
 from tests.servers import Sandbox
 
-LOG, REFUND = "/transaction/processManual", "/transaction/refund"
+LOG, REFUND, SAVE = "/transaction/processManual", "/transaction/refund", "/Contacts/saveorupdate"
 # Everything but notes.
 REPEATABLE = "/(?:Contacts|Contacts/saveorupdate|Products|Transactions|objects/.*)"
 LEASE_SECONDS = 80.0
 # A watch that dies has the turn for this long, and the gate's probe that dies for a little less.
 TURN_SECONDS = 120.0
 REFUSED = {"match": {"path": "/ontraport/1/.*"}, "do": {"kind": "answer", "status": 401, "body": "No."}}
-# The share of orders whose sale or refund meets a fault of its own.
-FAULTY_ORDERS = 0.12
+# The share of orders, and of addresses, that meet a fault of their own.
+FAULTY_ORDERS, FAULTY_ADDRESSES = 0.2, 0.15
 
 Act = tuple[float, str, Callable[[], None]]
 
@@ -41,22 +41,33 @@ def order_faults(events: Sequence[Event], chance: Random, pace: float) -> Iterat
     for order in sold:
         if chance.random() < FAULTY_ORDERS:
             match = {"path": LOG, "body_contains": f'"{order}"'}
-            yield {"match": match, "times": 1, "do": chance.choice(_endings(pace))}
+            yield {"match": match, "times": 1, "do": chance.choice(_endings(chance, pace))}
+
+
+def contact_faults(events: Sequence[Event], chance: Random) -> Iterator[dict[str, Any]]:
+    """Addresses whose write is carried out and not answered; contacts that are made at leisure."""
+    yield {"match": {"path": SAVE}, "do": {"kind": "race", "seconds": 0.2}}
+    newer = {m.value: m for event in events for m in event.means if isinstance(m, Shown) and m.version}
+    for address in newer:
+        if chance.random() < FAULTY_ADDRESSES:
+            match = {"path": f"(?:/Contacts|{SAVE})", "body_contains": f'"{address}"'}
+            yield {"match": match, "times": 1, "do": {"kind": "reset", "commit": True}}
 
 
 def refund_faults(chance: Random, pace: float) -> Iterator[dict[str, Any]]:
     """Refunds do not name their order: now and then one of them meets a fault."""
     for nth in range(6):
         rule = {"match": {"path": REFUND}, "after": chance.randint(3 * nth, 9 * nth), "times": 1}
-        yield rule | {"do": chance.choice(_endings(pace))}
+        yield rule | {"do": chance.choice(_endings(chance, pace))}
 
 
-def _endings(pace: float) -> list[dict[str, Any]]:
+def _endings(chance: Random, pace: float) -> list[dict[str, Any]]:
     """How a write that nobody may repeat can end: before the work, after it, later than its connection."""
     return [
         {"kind": "reset", "commit": False},
         {"kind": "reset", "commit": True},
-        {"kind": "late_commit", "seconds": 15 / pace},
+        # The worst of them, so the likeliest.
+        *({"kind": "late_commit", "seconds": chance.uniform(15, 40) / pace} for _ in range(3)),
         {"kind": "hang", "seconds": 20 / pace, "commit": True},
         {"kind": "answer", "status": 500, "body": "Error"},
         {"kind": "answer", "status": 502, "body": "Bad Gateway", "commit": True},
@@ -103,11 +114,15 @@ class Mischief:
     refusals: list[tuple[float, float]] = field(default_factory=list)
     knocks: int = 0
     _refusing: bool = False
+    _calm: bool = False
     _under_way: list[threading.Thread] = field(default_factory=list)
 
     def plan(self, seconds: float) -> list[Act]:
-        """Every act with its time, from the seed alone; somewhere in the middle the keys are refused."""
-        acts: list[Act] = [(self.chance.uniform(0.3, 0.6) * seconds, "keys refused", self._refuse_keys)]
+        """Every act with its time, from the seed alone; each drill has a foreign store and refused keys."""
+        acts: list[Act] = [
+            (self.chance.uniform(0.05, 0.2) * seconds, "foreign stores", lambda: self._swap_store(3.0)),
+            (self.chance.uniform(0.25, 0.4) * seconds, "keys refused", self._refuse_keys),
+        ]
         at = 2.0
         while at < seconds:
             acts.append((at, *self._act()))
@@ -128,10 +143,13 @@ class Mischief:
                 self.done[name] += 1
 
     def calm(self) -> None:
-        """No more faults of the CRM, and the relay's own store; the clock goes on from where it is."""
+        """Only the orders' own faults are left; the relay has its own store; the clock goes on from here."""
         for thread in self._under_way:
             thread.join()
-        self.sandbox.faults()
+        self._under_way.clear()
+        if not self._calm:
+            self.sandbox.faults(*self.standing)
+        self._calm = True
 
     def _act(self) -> tuple[str, Callable[[], None]]:
         kind = self.chance.choices(("kill", "freeze", "weather", "clock", "swap"), (50, 20, 22, 5, 3))[0]

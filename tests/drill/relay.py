@@ -29,8 +29,8 @@ ACCOUNT = "ontraport:DEMO"
 SITE = os.pathsep.join((str(ROOT / "tests" / "drill" / "site"), str(ROOT)))
 POLL_SECONDS, PROBE_SECONDS = 10, 5
 WORKER_SLOTS = 8
-# One in so many steps of a delivery stands still for about a lease; ten times as many where leases are short.
-HALTS_A_STEP = 0.0003
+# The share of a delivery's steps that halt for longer than a lease; more where leases are shorter.
+HALTS_A_STEP = 0.0004
 STORE_ERRORS = (RelayError, redis.RedisError, OSError)
 PROCESSES = ("web", "worker-1", "worker-2", "valkey", "items", "beat", "flower")
 # A worker dies with its dispatcher and its watch for alerts, which are threads of it.

@@ -16,7 +16,7 @@ from tests.drill.truth import Event, Priced, Refunded, Shown, Sold, Tagged
 ITEMS = ("BONE", "LEASH", "BOWL", "BED", "TOY")
 TELLERS = ("order_create", "order_payment_process", "order_stage_change", "order_update")
 STREETS = ("Maple", "Oak", "Cedar", "Lake", "Hill")
-STATUS, ADDRESS, HOME = "Auto Order Status", "address", "1 Main Street"
+STATUS, ADDRESS = "Auto Order Status", "address"
 SHIPPED, REJECTED = "Shipped", "Rejected"
 
 
@@ -114,12 +114,12 @@ class Customer:
         order = self._paid_order()
         sold = self._sold(order)
         for name in self.chance.sample(TELLERS, self.chance.randint(1, 4)):
-            yield Event(name, order, (sold, self._home))
+            yield Event(name, order, (sold, self._home(order)))
         if refunded:
             yield from self._refunds(order, sold)
         if self.chance.random() < 0.3:
             shipped = self._moved(order, "Completed Order")
-            yield Event("order_ship", shipped, (sold, self._home, Tagged(self.email, SHIPPED)))
+            yield Event("order_ship", shipped, (sold, self._home(order), Tagged(self.email, SHIPPED)))
 
     def _refunds(self, order: dict[str, Any], sold: Sold) -> Iterator[Event]:
         half, most = sold.cents // 2, sold.cents
@@ -129,7 +129,8 @@ class Customer:
             payment = {**order["payment"], "payment_status": "Refunded" if cents == most else "Processed"}
             told = {**order, "summary": summary, "payment": payment, "refund_dts": stamp(at)}
             for name in ("order_refund", "order_update"):
-                yield Event(name, told, (sold, self._home, Refunded(sold.order, self.email, cents, most)))
+                refund = Refunded(sold.order, self.email, cents, most)
+                yield Event(name, told, (sold, self._home(order), refund))
 
     def _subscription(self) -> Iterator[Event]:
         code = f"AO-{self.shop.seed}-{self.number}"
@@ -143,7 +144,7 @@ class Customer:
 
     def _rebill(self, code: str) -> Iterator[Event]:
         order = self._paid_order()
-        yield Event("order_create", order, (self._sold(order), self._home))
+        yield Event("order_create", order, (self._sold(order), self._home(order)))
         at = self._later()
         yield Event(
             "auto_order_rebill",
@@ -155,7 +156,7 @@ class Customer:
         order = self._paid_order()
         order["payment"] = {"payment_method": "Credit Card", "payment_status": "Declined"}
         gone = self._moved(order, "Rejected") | {"reject_dts": stamp(self.now)}
-        yield Event("order_reject", gone, (self._home, Tagged(self.email, REJECTED)))
+        yield Event("order_reject", gone, (self._home(order), Tagged(self.email, REJECTED)))
 
     def _profile(self, name: str) -> Event:
         # Newer than the stamps of every order, even of one that is told of later.
@@ -182,7 +183,7 @@ class Customer:
             "creation_dts": stamp(made),
             "current_stage": "Shipping Department",
             "currency_code": "USD",
-            "billing": self._person(HOME) | {"email": self.email},
+            "billing": self._person(f"{made} Main Street") | {"email": self.email},
             "customer_profile": {"customer_profile_oid": self._oid, "email": self.email},
             "items": lines,
             "summary": {
@@ -249,10 +250,10 @@ class Customer:
             "country_code": "US",
         }
 
-    @property
-    def _home(self) -> Shown:
-        """The address of every order: older than all that the profile tells."""
-        return Shown(self.email, ADDRESS, HOME, 0)
+    def _home(self, order: dict[str, Any]) -> Shown:
+        """An order's address counts from when that was made, and is older than all that the profile tells."""
+        made = int(datetime.fromisoformat(order["creation_dts"]).timestamp())
+        return Shown(self.email, ADDRESS, order["billing"]["address1"], made)
 
     @property
     def _oid(self) -> int:
