@@ -57,9 +57,13 @@ class Relay:
 
     def start(self) -> None:
         """Receiver and worker."""
-        self.web.start()
-        wait_until(lambda: requests.get(self._at("/readyz"), timeout=3).ok, 60, "the receiver")
+        self.start_web()
         self.worker.start()
+
+    def start_web(self) -> None:
+        """The receiver alone; returns when it takes deliveries."""
+        self.web.start()
+        wait_until(lambda: requests.get(self.at("/readyz"), timeout=3).ok, 60, "the receiver")
 
     def kill(self) -> None:
         """Both at once, whatever they do."""
@@ -80,7 +84,7 @@ class Relay:
 
     def post_body(self, body: str, merchant: str = "DEMO") -> None:
         """One delivery, repeated until it is taken."""
-        url, auth = self._at(f"/webhooks/ultracart/{merchant}"), ("demo", "demo")
+        url, auth = self.at(f"/webhooks/ultracart/{merchant}"), ("demo", "demo")
         wait_until(lambda: requests.post(url, data=body, auth=auth, timeout=10).ok, 30, "a 200")
 
     def transmissions(self) -> list[dict[str, str]]:
@@ -107,5 +111,6 @@ class Relay:
         """How many requests of a route the CRM has met."""
         return int(self.sandbox.ledger()["requests"]["by_route"].get(route, 0))
 
-    def _at(self, path: str) -> str:
+    def at(self, path: str) -> str:
+        """The address of a path of the receiver."""
         return f"http://127.0.0.1:{self.port}{path}"
