@@ -26,8 +26,6 @@ PAGE = 100
 FIRST_LOOK = timedelta(days=1)
 # Entries may come late into the log, and the two clocks differ; what is listed twice is known by its mark.
 OVERLAP = timedelta(minutes=30)
-# The list of what succeeded only saves requests: it is not read to its end.
-LATER_PAGES = 3
 # So often an entry may meet a shop that is out of order; then it is done without.
 TRIES = 6
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -124,15 +122,9 @@ class FailedDeliveries:
         return sorted(new, key=lambda one: (self._tries[self._mark(one.name)], one.at or LONG_AGO))
 
     def _later(self, new: Sequence[Entry]) -> list[Entry]:
-        """The deliveries since the first of these of which it can be told whether they came later."""
+        """Deliveries that succeeded since the first of these; one page, since it only saves requests."""
         times = [one.at for one in new if one.at and one.tells_of_orders]
-        found: list[Entry] = []
-        offset, more = 0, bool(times)
-        while more and offset < LATER_PAGES * PAGE:
-            page = self._page(offset, min(times), success=True)
-            found += map(read_entry, page.rows)
-            offset, more = page.next_offset, page.more
-        return found
+        return list(map(read_entry, self._page(0, min(times), success=True).rows)) if times else []
 
     def _settle(self, entry: Entry, later: Sequence[Entry]) -> None:
         name = self._mark(entry.name)

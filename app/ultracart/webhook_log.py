@@ -74,8 +74,10 @@ def came_later(entry: Entry, others: Iterable[Entry]) -> bool:
 def body_of(logged: Mapping[str, Any]) -> bytes:
     """The body that the shop tried to deliver, as far as its log keeps it; empty where it keeps none."""
     request = logged.get("request")
+    if not isinstance(request, str) or not request.strip():
+        return b""
     # A text that is cut in the middle of an emoji has no UTF-8: the half becomes "?".
-    return request.strip().encode("utf-8", "replace") if isinstance(request, str) else b""
+    return request.encode("utf-8", "replace")
 
 
 def first_events(body: bytes) -> bytes:

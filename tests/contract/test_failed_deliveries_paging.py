@@ -1,15 +1,17 @@
 """A long log, a shop that fails in the middle, a list that shifts while it is read: nothing is skipped."""
 
 import itertools
+import random
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from app.delivery.intake import understand
 from app.services import Services, utc_now
 from app.ultracart.client import UltracartClient
 from tasks import failed_deliveries, poll_runs, webhook_polling
-from tests.contract.failing_webhooks import Failing, named
+from tests.contract.failing_webhooks import Failing, named, told
 from tests.contract.shops import ShopAt
 from tests.integration.orders import Order, delivery
 from tests.servers import Sandbox
@@ -170,3 +172,32 @@ def test_a_huge_answer_is_not_read_for_ever(failing, sandbox: Sandbox):
         report = failing.poll()
         forgiven(failing)
     assert (report.ending, failing.subjects()) == ("done", named(order))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_fails_each_order_is_taken_once(failing, sandbox, monkeypatch, seed):
+    """Deliveries fail, succeed, come again; the log keeps all, a part or nothing; the shop fails as well."""
+    dice = random.Random(seed)
+    monkeypatch.setattr(webhook_polling, "MOST_REQUESTS", dice.randint(5, 12))
+    merchant = failing.services.settings.merchants["DEMO"]
+    orders = [Order() for _ in range(14)]
+    failing.shop.fill(orders=[one.payload() for one in orders])
+    for _ in range(3):
+        for start in range(0, len(orders), 2):
+            several = orders[start : start + dice.randint(1, 2)]
+            body, succeeded = delivery(*several), dice.random() < 0.3
+            if succeeded or dice.random() < 0.2:
+                failing.services.inbox.admit(understand(body, body, merchant), "DEMO")
+            kept = dice.choice([body, body, None, b" " * 100_000 + body[: dice.randint(0, len(body))]])
+            failing.log(kept, **told(body), success=succeeded)
+        refused = {"kind": "answer", "status": dice.choice([404, 429, 500]), "headers": {"Retry-After": "1"}}
+        sandbox.faults({"match": EVERY_LOG, "after": dice.randint(1, 9), "times": 1, "do": refused})
+        failing.poll()
+        dice.shuffle(orders)
+    sandbox.faults()
+    for _ in range(2):
+        forgiven(failing)
+        failing.poll_to_the_end()
+    logged = {order_id for row in failing.shop.rows("webhook_logs") for order_id in row["order_ids"]}
+    assert failing.subjects() == sorted(f"order:{order_id}" for order_id in logged)
+    assert list(failing.services.quarantine.find()) == []
