@@ -13,14 +13,12 @@ from typing import Any
 from app.delivery.missed import compared
 from app.delivery.shop_orders import Place, Row, Span, Step, first_place, progress
 from app.events import Arrival
-from app.relay.comparison import Finding, Terms, Verdict
+from app.relay.comparison import Finding, Terms, Verdict, percent
 from app.services import Services
 from app.settings import Merchant
 
 # A look of one's own at a finding: what the CRM itself holds.
 Look = Callable[[Row, Finding], Finding]
-
-DERIVED = ("completeness", "progress", "different")
 
 
 @dataclass
@@ -88,7 +86,7 @@ class Job:
         """As it is kept, with what app.store.survey tells of it."""
         return {
             **asdict(self),
-            **{name: getattr(self, name) for name in DERIVED},
+            "progress": progress(self.span, self.place),
             "span": [self.span.since.isoformat(), self.span.until.isoformat()],
             "place": self.place and [self.place.date, self.place.at.isoformat(), self.place.seconds],
             "days": [asdict(tally) for tally in self.days.values()],
@@ -98,19 +96,9 @@ class Job:
     def read(cls, kept: Mapping[str, Any]) -> "Job":
         """What `written` made."""
         since, until = map(datetime.fromisoformat, kept["span"])
-        kept = {name: value for name, value in kept.items() if name not in DERIVED}
+        kept = {name: value for name, value in kept.items() if name != "progress"}
         days = {_key(tally): tally for tally in (Tally(**one) for one in kept["days"])}
         return cls(**{**kept, "span": Span(since, until), "place": _place(kept["place"]), "days": days})
-
-    @property
-    def progress(self) -> float:
-        """How much is read, 0 to 1."""
-        return progress(self.span, self.place)
-
-    @property
-    def different(self) -> int:
-        """How many that count are not in the ledger with the shop's amount."""
-        return sum(one.shop - one.relay for one in self.days.values())
 
     def count(self, finding: Finding) -> None:
         """One more sale or refund of its day."""
@@ -143,13 +131,6 @@ def take(
     job.kept_at = services.clock().isoformat()
     differences = [described(one) for one in found if one.verdict is not Verdict.SAME]
     services.reconciliations.keep(merchant.id, job.name, job.written(), differences)
-
-
-def percent(part: int, whole: int) -> float:
-    """Of nothing everything is there; 100 only where nothing is missing."""
-    if part == whole:
-        return 100.0
-    return min(round(100 * part / whole, 2), 99.99) if whole else 0.0
 
 
 def described(finding: Finding) -> dict[str, Any]:

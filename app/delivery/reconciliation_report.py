@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.delivery.reconciliation import Job, Tally, percent
+from app.delivery.reconciliation import Job, Tally
 from app.events import Kind
+from app.relay.comparison import percent
 
 MOST_SHOWN = 200
 EXPLAINED = {

@@ -97,6 +97,13 @@ def compare(
             yield from _refund(order, fact, known, terms)
 
 
+def percent(part: int, whole: int) -> float:
+    """Of nothing everything is there; 100 only where nothing is missing."""
+    if part == whole:
+        return 100.0
+    return min(round(100 * part / whole, 2), 99.99) if whole else 0.0
+
+
 def _sale(order: Mapping[str, Any], fact: Fact, known: KnownOrder, terms: Terms) -> Finding:
     told, logged = known.told.get(Kind.SALE), known.row.get("x:sale")
     theirs = Decimal(known.row.get("x:total") or fact.amount) if logged else Decimal(0)

@@ -12,7 +12,7 @@ import redis
 
 from app.alerts.readings import Comparison
 from app.events import JobName, Kind
-from app.relay.comparison import KnownOrder, Told
+from app.relay.comparison import KnownOrder, Told, percent
 from app.store.connection import store_errors
 from app.store.ledger import Ledger
 from app.store.records import row, text
@@ -93,16 +93,17 @@ class Reconciliations:
 
 
 def _comparison(job: Mapping[str, Any]) -> Comparison:
-    """What a job tells of itself; one that an older version kept tells less."""
+    """What a job tells of itself; of one that an older version kept some is not known."""
+    shop, same = (sum(day[name] for day in job["days"]) for name in ("shop", "relay"))
     since, until = map(datetime.fromisoformat, job["span"])
     return Comparison(
         since=since,
         until=until,
         at=datetime.fromisoformat(job.get("kept_at") or job["ended_at"] or job["id"]),
         ended=bool(job["ended_at"]),
-        progress=job.get("progress", 0.0),
-        completeness=job.get("completeness", 0.0),
-        different=job.get("different", 0),
+        progress=job.get("progress", 1.0 if job["ended_at"] else 0.0),
+        completeness=percent(same, shop),
+        different=shop - same,
         admitted=job["admitted"],
         unrepaired=job.get("unrepaired", 0) + job["unreadable"],
     )

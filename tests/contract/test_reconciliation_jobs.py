@@ -152,8 +152,8 @@ def test_what_stands_with_another_amount_and_is_known_is_left_to_a_person(servic
     row = f"l:ontraport:DEMO:order:{order.id}"
     services.client.hset(row, mapping={"x:sale": "77", "x:total": "1.00"})
     job = compared(services, merchant)
-    assert (job.unrepaired, job.different, job.admitted) == (1, 1, 0)
+    assert (job.unrepaired, job.completeness, job.admitted) == (1, 0.0, 0)
     # What the relay was never told is told to it now.
     services.client.hset(row, "w:sale", "1.00")
     job = compared(services, merchant)
-    assert (job.unrepaired, job.different, job.admitted) == (0, 1, 1)
+    assert (job.unrepaired, job.completeness, job.admitted) == (0, 0.0, 1)

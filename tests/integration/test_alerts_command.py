@@ -131,9 +131,9 @@ def compared(services: Services) -> None:
     """A comparison of last night that left a difference, and a backfill that has read a part."""
     now = services.clock().replace(microsecond=0)
     span = [(now - timedelta(days=1)).isoformat(), now.isoformat()]
-    plain = {"id": now.isoformat(), "span": span, "admitted": 2, "unreadable": 0}
-    found = {"completeness": 99.5, "progress": 1.0, "different": 3, "unrepaired": 1}
-    services.reconciliations.begin("DEMO", "nightly", plain | found | {"ended_at": now.isoformat()})
+    days = [{"shop": 500, "relay": 498}, {"shop": 100, "relay": 99}]
+    plain = {"id": now.isoformat(), "span": span, "admitted": 2, "unreadable": 0, "days": days}
+    services.reconciliations.begin("DEMO", "nightly", plain | {"unrepaired": 1, "ended_at": now.isoformat()})
     services.reconciliations.begin("DEMO", "backfill", plain | {"progress": 0.25, "ended_at": ""})
 
 
