@@ -16,14 +16,12 @@ from app.store.scripting import BEHIND_MS
 
 @dataclass(frozen=True, slots=True)
 class AccountCounts:
-    """One account at a glance. `oldest_ms` is the creation time of the oldest that is ready, 0 if none.
-
-    What was backfilled waits on purpose and has no part in it; `backfill` says how many of it are ready.
+    """One account at a glance: counts by kind and state, cents by currency that are not delivered yet, and how
+    many of what was backfilled are ready.
     """
 
     states: dict[str, dict[str, int]]
     money: dict[str, int]
-    oldest_ms: int
     backfill: int = 0
 
 
@@ -46,22 +44,19 @@ class Log:
             return sum(pipe.execute())
 
     def counts(self, account: str) -> AccountCounts:
-        """Counts per kind and state, money not yet delivered in cents, and the oldest ready one."""
+        """Counts per kind and state, money not yet delivered in cents, and what of the backfill is ready."""
         with store_errors(), self._client.pipeline(transaction=False) as pipe:
             pipe.hgetall(f"n:{account}")
             pipe.hgetall(f"money:{account}")
             for key in [f"ready:{account}:{kind}" for kind in Kind]:
-                pipe.zrange(key, 0, 0, withscores=True)
                 pipe.zcount(key, BEHIND_MS, "+inf")
-            raw, money, *ready = pipe.execute()
+            raw, money, *behind = pipe.execute()
         states: dict[str, dict[str, int]] = {}
         for name, number in raw.items():
             kind, _, state = text(name).partition(":")
             states.setdefault(kind, {})[state] = int(number)
-        oldest, backfill = ready[::2], sum(ready[1::2])
-        scores = [score for found in oldest if found and (score := int(found[0][1])) < BEHIND_MS]
         waiting = {text(currency): int(cents) for currency, cents in money.items() if int(cents)}
-        return AccountCounts(states, waiting, min(scores, default=0), backfill)
+        return AccountCounts(states, waiting, sum(behind))
 
     def first_tries(self, account: str, now: datetime) -> tuple[Tries, ...]:
         """How first attempts ended in each minute of the last hour, the one that runs now first."""

@@ -100,7 +100,7 @@ class Survey:
     ) -> AccountReading:
         counts = self._log.counts(name)
         totals = [(state, number) for states in counts.states.values() for state, number in states.items()]
-        gate = self._gates.read(name)
+        gate, oldest = self._gates.read(name), self._oldest(name)
         letters = f"dead:{name}"
         dead = self._records([*self._range(letters, MOST_DEAD, latest=True), *self._range(letters, 1)])
         retried = {tid: one for tid, one in going.items() if one["a"] == name and one["f"]}
@@ -112,8 +112,8 @@ class Survey:
             backfill=counts.backfill,
             held_cents=counts.money,
             gate=ClosedGate(gate.reason, gate.since, gate.until, gate.text) if gate else None,
-            oldest=moment(counts.oldest_ms) if counts.oldest_ms else None,
-            oldest_money=self._oldest_money(name),
+            oldest=min(oldest.values(), default=None),
+            oldest_money=min((oldest[kind] for kind in MONEY if kind in oldest), default=None),
             retried=tuple(_waiting(tid, one, "c") for tid, one in retried.items()),
             dead=tuple(_waiting(tid, one, "dd") for tid, one in dead.items() if one["st"] == State.DEAD),
             dead_count=self._dead_count(name),
@@ -139,13 +139,13 @@ class Survey:
         with store_errors():
             return int(self._client.zcard(f"dead:{account}"))
 
-    def _oldest_money(self, account: str) -> datetime | None:
-        """When the oldest of what waits for a worker came; what was backfilled waits on purpose."""
-        ids = [tid for kind in MONEY for tid in self._range(f"handed:{account}:{kind}", 0)]
-        ids += [tid for kind in MONEY for tid in self._range(f"ready:{account}:{kind}", 1)]
+    def _oldest(self, account: str) -> dict[Kind, datetime]:
+        """When the oldest of each kind that waits for a worker came; what was backfilled waits on purpose."""
+        ids = [tid for kind in Kind for tid in self._range(f"handed:{account}:{kind}", 0)]
+        ids += [tid for kind in Kind for tid in self._range(f"ready:{account}:{kind}", 1)]
         found = self._records(ids).values()
-        came = [int(one["c"]) for one in found if one["st"] == State.READY and not one["o"]]
-        return moment(min(came)) if came else None
+        waiting = [one for one in found if one["st"] == State.READY and not one["o"]]
+        return {Kind(one["k"]): moment(one["c"]) for one in sorted(waiting, key=_came, reverse=True)}
 
     def _range(self, key: str, most: int, *, latest: bool = False) -> list[str]:
         with store_errors():
@@ -160,6 +160,10 @@ class Survey:
             rows: Sequence[Any] = pipe.execute()
         found = ({name: text(value or b"") for name, value in zip(FIELDS, row, strict=True)} for row in rows)
         return {tid: one for tid, one in zip(names, found, strict=True) if one["st"]}
+
+
+def _came(one: Mapping[str, str]) -> int:
+    return int(one["c"])
 
 
 def _waiting(tid: str, one: Mapping[str, str], since: str) -> Waiting:

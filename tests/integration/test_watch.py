@@ -313,6 +313,7 @@ def test_the_survey_sees_what_waits_wherever_it_is(here: Services, clock: Clock)
     assert here.client.zcard(f"ready:{ACCOUNT}:sale") == 0, "it is on the queue"
     assert account.oldest_money is not None
     assert abs(account.oldest_money - clock()) < timedelta(seconds=30)
+    assert account.oldest == account.oldest_money
     assert (account.waiting, account.facts) == (1, 1)
     tid = here.ledger.read(f"l:{ACCOUNT}:order:{order.id}")["f:sale"]
     here.transmissions.claim(tid, "token")
