@@ -24,6 +24,7 @@ MEMORY_LIMIT = 0.85
 MEMORY_CHECK_SECONDS = 0.5
 # What a whole delivery may wait for the store.
 LONGEST_SECONDS = 2.0
+READY_SECONDS = 1.0
 
 
 class Inbox:
@@ -40,8 +41,8 @@ class Inbox:
         clock: Callable[[], datetime],
     ) -> None:
         self._client = client
-        self._scripts = scripts
         self._wire = Wire(client, scripts.source("admit"))
+        self._ready = Wire(client, scripts.source("ready"))
         self._mark = mark
         self._head = (mark, DEDUPE_SECONDS, payload_seconds, exchange_seconds)
         self._clock = clock
@@ -67,14 +68,15 @@ class Inbox:
         return Admission(accepted, duplicates, ignored, quarantined, tuple(map(bytes.decode, ids)))
 
     def ready(self) -> None:
-        """A durable write, or StoreUnavailable; also says when this is not our store."""
+        """A durable write within a second, or StoreUnavailable; also says when this is not our store."""
         with store_errors():
+            self._ready.run((self._mark,), time.monotonic() + READY_SECONDS)
             self._check_memory()
-            self._scripts.run("ready", self._mark)
 
     def close(self) -> None:
         """Ends the idle connections; it may be used again."""
         self._wire.close()
+        self._ready.close()
 
     def _call(
         self, items: Sequence[Arrival | Unreadable], merchant_id: str, deadline: float
