@@ -89,12 +89,12 @@ def test_a_connection_that_was_closed_while_it_lay_still_costs_nobody_a_delivery
 
 def test_a_late_answer_is_never_taken_for_the_next_ones(wire: Wire, valkey: Valkey) -> None:
     assert echo(wire, "early") == "early"
-    valkey.client.client_pause(3000, all=True)
+    valkey.client.client_pause(1800, all=True)
     began = time.monotonic()
     with pytest.raises(redis.TimeoutError):
         echo(wire, "late", seconds=0.2)
-    assert time.monotonic() - began < 2.5
-    assert echo(wire, "next", seconds=10) == "next"
+    assert time.monotonic() - began < 1.5
+    assert echo(wire, "next") == "next"
 
 
 def test_a_server_that_hangs_is_given_up_by_everybody_in_time(valkey: Valkey) -> None:
