@@ -16,8 +16,8 @@ from app.store.scripting import BEHIND_MS
 
 @dataclass(frozen=True, slots=True)
 class AccountCounts:
-    """One account at a glance: counts by kind and state, cents by currency that are not delivered, and how much
-    of what was backfilled is ready.
+    """One account at a glance: counts by kind and state, cents by currency that are not delivered, and how
+    much of what was backfilled is ready.
     """
 
     states: dict[str, dict[str, int]]
