@@ -6,7 +6,8 @@ from datetime import datetime
 
 import click
 
-from app.cli.reconcile import DATE, read_all, span_of, with_key
+from app.cli.dates import SINCE, UNTIL
+from app.cli.reconcile import read_all, span_of, with_key
 from app.cli.store import open_services
 from app.delivery.reconciliation import Job
 from app.delivery.reconciliation_report import text
@@ -19,8 +20,8 @@ from tasks.reconciliation import begin, current, report_of
 
 
 @click.command()
-@click.option("--since", type=DATE, required=True, help="Beginning (UTC).")
-@click.option("--until", type=DATE, required=True, help="End (UTC), itself not included.")
+@click.option("--since", type=SINCE, required=True, help="Beginning (UTC).")
+@click.option("--until", type=UNTIL, required=True, help="End (UTC), a day as a whole.")
 @click.option("--merchant", default="", metavar="ID", help="Needed when there are several.")
 @click.option("--restart", is_flag=True, help="Begin anew instead of going on with an unfinished one.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a text.")

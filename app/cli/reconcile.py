@@ -3,12 +3,13 @@
 import json
 import sys
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from app.cli.dates import SINCE, UNTIL
 from app.cli.delivery import choose_merchant
 from app.cli.store import open_services
 from app.delivery.reconciliation import Job, Look
@@ -22,14 +23,13 @@ from app.settings import Merchant
 from tasks.reconciliation import begin, current, go_on, report_of
 
 NAME = click.Choice([str(name) for name in JobName])
-DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
 AGAIN_SECONDS = 1.0
 MOST_WAITING = 5_000
 
 
 @click.command()
-@click.option("--since", type=DATE, help="Beginning (UTC); default: yesterday 00:00.")
-@click.option("--until", type=DATE, help="End (UTC), itself not included; default: now.")
+@click.option("--since", type=SINCE, help="Beginning (UTC); default: yesterday 00:00.")
+@click.option("--until", type=UNTIL, help="End (UTC), a day as a whole; default: now.")
 @click.option("--merchant", default="", metavar="ID", help="Needed when there are several.")
 @click.option("--crm", is_flag=True, help="Also read each sale from ONTRAPORT: two requests each.")
 @click.option("--show", type=NAME, help="Only the last report of this name.")
@@ -71,8 +71,8 @@ def with_key(services: Services, merchant_id: str) -> Merchant:
 def span_of(since: datetime | None, until: datetime | None, now: datetime) -> Span:
     """The span that was asked for, in UTC. Raises SettingsError when it is empty."""
     yesterday = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
-    begin_at = since.replace(tzinfo=UTC) if since else yesterday
-    end_at = min(until.replace(tzinfo=UTC) if until else now, now).replace(microsecond=0)
+    begin_at = since or yesterday
+    end_at = min(until or now, now).replace(microsecond=0)
     if begin_at >= end_at:
         form = "%Y-%m-%dT%H:%M:%S"
         raise SettingsError(f"--since {begin_at:{form}} is not before --until {end_at:{form}} (UTC)")

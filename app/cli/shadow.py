@@ -4,23 +4,22 @@ import json
 import sys
 from collections import Counter
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import click
 from rich.console import Console
 from rich.table import Table
 
+from app.cli.dates import SINCE, UNTIL
 from app.cli.delivery import choose_merchant
 from app.cli.store import open_services
 from app.delivery.shadow import Comparison, Shadow
 from app.errors import SettingsError
 
-_DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
-
 
 @click.command()
-@click.option("--since", type=_DATE, help="Paid since (UTC); default: yesterday.")
-@click.option("--until", type=_DATE, help="Paid until (UTC); default: now.")
+@click.option("--since", type=SINCE, help="Paid since (UTC); default: a day ago.")
+@click.option("--until", type=UNTIL, help="Paid until (UTC), a day as a whole; default: now.")
 @click.option("--merchant", default="", metavar="ID", help="Needed when there are several.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of a table.")
 def shadow(since: datetime | None, until: datetime | None, merchant: str, as_json: bool) -> None:
@@ -33,8 +32,7 @@ def shadow(since: datetime | None, until: datetime | None, merchant: str, as_jso
     if chosen.id not in services.shops:
         raise SettingsError("ULTRACART_SIMPLE_KEY is missing: the shop's orders are read with it")
     now = services.clock()
-    begin = since.replace(tzinfo=UTC) if since else now - timedelta(days=1)
-    end = until.replace(tzinfo=UTC) if until else now
+    begin, end = since or now - timedelta(days=1), until or now
     comparing = Shadow(services, chosen)
     found = [comparing.compare(order) for order in comparing.orders(begin, end)]
     if as_json:

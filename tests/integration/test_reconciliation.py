@@ -19,7 +19,7 @@ from tests.servers import ROOT, wait_until
 pytestmark = pytest.mark.server
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-SPAN = ("--since", "2026-11-20", "--until", "2026-11-21")
+SPAN = ("--since", "2026-11-20", "--until", "2026-11-20")
 
 
 def orders(number: int, begin: datetime) -> list[Order]:
