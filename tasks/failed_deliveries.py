@@ -90,10 +90,19 @@ class FailedDeliveries:
             self._run.report.skipped += page.skipped
             self._take(page.rows)
             more = page.more
-            self._place = replace(self._place, offset=page.next_offset) if more else self._place.after()
-            self._keep({})
-        until = self._place.since - OVERLAP
-        self._run.services.polling.forget_older(self._run.merchant.id, POLL, milliseconds(until))
+            if more:
+                self._place = replace(self._place, offset=page.next_offset)
+                self._keep({})
+        self._end()
+
+    def _end(self) -> None:
+        """All that was listed is done with: what the next look cannot list is forgotten."""
+        mine = self._mark("")
+        self._place = self._place.after()
+        self._tries = Counter({name: n for name, n in self._tries.items() if not name.startswith(mine)})
+        self._keep({})
+        until = milliseconds(self._place.since - OVERLAP)
+        self._run.services.polling.forget_older(self._run.merchant.id, POLL, mine, until)
 
     def _page(self, offset: int, since: datetime, *, success: bool) -> Page:
         page = self._run.ask(

@@ -94,12 +94,13 @@ class Polling:
         with store_errors():
             self._client.hdel(f"polled:{merchant_id}:{poll}", *names)
 
-    def forget_older(self, merchant_id: str, poll: str, until_ms: int) -> None:
-        """Takes away the marks that are times in milliseconds before this one."""
+    def forget_older(self, merchant_id: str, poll: str, prefix: str, until_ms: int) -> None:
+        """Takes away the marks of names that begin so where they are times (milliseconds) before this one."""
         key = f"polled:{merchant_id}:{poll}"
         with store_errors():
             found = self._client.hgetall(key)
-            old = [name for name, mark in found.items() if int(mark) < until_ms]
+            marks = ((text(name), int(mark)) for name, mark in found.items())
+            old = [name for name, mark in marks if name.startswith(prefix) and mark < until_ms]
             if old:
                 self._client.hdel(key, *old)
 

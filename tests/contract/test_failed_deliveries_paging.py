@@ -127,6 +127,17 @@ def test_an_entry_that_the_shop_fails_on_holds_up_nobody_and_ends(failing, sandb
     assert failing.services.polling.cursor("DEMO", "webhook")["tries"] == {}
 
 
+def test_an_entry_that_the_shop_failed_on_and_that_went_is_forgotten(failing, sandbox):
+    gone = failing.log(delivery(Order()))
+    sandbox.faults({"match": {"path": f"/logs/{gone}"}, "do": {"kind": "answer", "status": 500}})
+    failing.poll()
+    assert failing.services.polling.cursor("DEMO", "webhook")["tries"] == {f"7/{gone}": 1}
+    failing.shop.remove("webhook_logs", gone)
+    forgiven(failing)
+    failing.poll_to_the_end()
+    assert failing.services.polling.cursor("DEMO", "webhook")["tries"] == {}
+
+
 def test_a_key_that_may_not_read_the_log_is_told_and_skips_nothing(failing, sandbox):
     orders = logged(failing, 2)
     sandbox.faults({"match": {"path": "/logs/r2"}, "do": {"kind": "answer", "status": 403, "body": "no"}})
@@ -139,10 +150,11 @@ def test_a_key_that_may_not_read_the_log_is_told_and_skips_nothing(failing, sand
 def test_marks_of_what_is_no_more_listed_go(failing):
     logged(failing, 4)
     failing.poll()
-    assert failing.services.client.hlen("polled:DEMO:webhook") == 4
+    failing.services.client.hset("polled:DEMO:webhook", "70/of-another-webhook", "1")
+    assert failing.services.client.hlen("polled:DEMO:webhook") == 5
     failing.services = replace(failing.services, clock=lambda: utc_now() + timedelta(hours=3))
     failing.poll()
-    assert failing.services.client.hlen("polled:DEMO:webhook") == 0
+    assert failing.services.client.hkeys("polled:DEMO:webhook") == [b"70/of-another-webhook"]
 
 
 def test_many_orders_without_a_body_come_in_few_requests(failing, monkeypatch):
