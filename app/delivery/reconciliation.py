@@ -5,7 +5,7 @@ A `Job` is one comparison of one span; it lies in the store between its steps, s
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -94,9 +94,10 @@ class Job:
 
     @classmethod
     def read(cls, kept: Mapping[str, Any]) -> "Job":
-        """What `written` made."""
+        """What `written` made, here or in another version of the relay."""
         since, until = map(datetime.fromisoformat, kept["span"])
-        kept = {name: value for name, value in kept.items() if name != "progress"}
+        known = {one.name for one in fields(cls)}
+        kept = {name: value for name, value in kept.items() if name in known}
         days = {_key(tally): tally for tally in (Tally(**one) for one in kept["days"])}
         return cls(**{**kept, "span": Span(since, until), "place": _place(kept["place"]), "days": days})
 

@@ -145,6 +145,16 @@ def test_what_it_tells_of_itself_while_it_runs_and_in_the_end(services, shop, me
     assert (ended.different, ended.admitted, ended.unrepaired) == (150, 150, 0)
 
 
+def test_what_another_version_has_begun_is_gone_on_with(services, shop, merchant):
+    put(shop, *paid(2))
+    begin(services, merchant, NAME, SPAN)
+    kept = services.reconciliations.job(merchant.id, NAME)
+    older = {name: value for name, value in kept.items() if name not in ("progress", "unrepaired", "kept_at")}
+    services.reconciliations.begin(merchant.id, NAME, older | {"news": 1})
+    assert services.survey.read().shops[0].comparisons[JobName.BY_HAND].progress == 0.0
+    assert to_the_end(services, merchant).admitted == 2
+
+
 def test_what_stands_with_another_amount_and_is_known_is_left_to_a_person(services, shop, merchant):
     order = paid(1)[0]
     put(shop, order)
