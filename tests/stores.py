@@ -133,13 +133,13 @@ class Store:
     def claim(self, tid: str, token: str = "", *, alone: bool = False) -> Transmission:
         """Claims what can be claimed."""
         token = token or f"token{next(_numbers)}"
-        claimed = self.transmissions.claim(tid, token, alone=alone)
+        claimed = self.transmissions.claim(tid, token, "process", alone=alone)
         assert isinstance(claimed, Transmission), claimed
         return claimed
 
     def refused(self, tid: str) -> str:
         """Why there is nothing to claim."""
-        claimed = self.transmissions.claim(tid, "nobody")
+        claimed = self.transmissions.claim(tid, "nobody", "process")
         assert isinstance(claimed, Nothing), claimed
         return claimed.why
 

@@ -106,7 +106,8 @@ class Dispatcher(threading.Thread):
     def round(self) -> None:
         """One round; raises StoreUnavailable while Redis is away, InstanceMismatch while it is not ours."""
         services = self._services = self._services or self._open()
-        slots = 0 if self._process.stopping() else self._process.slots
+        # What only polls has no slot for what goes to a CRM.
+        slots = self._process.slots if self._process.queues and not self._process.stopping() else 0
         try:
             self._give_back(services)
             found = services.transmissions.tick(self._process.name, slots)

@@ -54,16 +54,22 @@ class Engine:
         """One attempt, from claim to settle; idempotent: what is not ready is left alone."""
         token = secrets.token_hex(6)
         with self._process.at_work(transmission_id, token):
-            claimed = self._services.transmissions.claim(transmission_id, token)
+            claimed = self._claim(transmission_id, token)
             if isinstance(claimed, Transmission):
                 return self._run(claimed)
         if not claimed.suspect:
             return Result(None, f"nothing to do: {claimed.why}")
         with self._process.at_work(transmission_id, token, alone=True):
-            claimed = self._services.transmissions.claim(transmission_id, token, alone=True)
+            claimed = self._claim(transmission_id, token, alone=True)
             if isinstance(claimed, Nothing):
                 return Result(None, f"nothing to do: {claimed.why}")
             return self._run(claimed)
+
+    def _claim(self, transmission_id: str, token: str, *, alone: bool = False) -> Transmission | Nothing:
+        process = self._process
+        return self._services.transmissions.claim(
+            transmission_id, token, process.name, process.slots, alone=alone
+        )
 
     def _run(self, transmission: Transmission) -> Result:
         attempt = Attempt(

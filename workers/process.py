@@ -1,6 +1,7 @@
 """What a worker process knows of itself: what it works on, whether it stops, who runs beside whom."""
 
 import os
+import secrets
 import socket
 import threading
 from collections.abc import Iterator
@@ -8,6 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from app.errors import StoreUnavailable
+
+
+def _name() -> str:
+    """Its own name for ever: a container that starts again has the same host and the same process id."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
 
 
 @dataclass
@@ -20,7 +26,7 @@ class Process:
     slots: int
     queues: frozenset[str] = frozenset()
     taken: int = 0
-    name: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
+    name: str = field(default_factory=_name)
     _stopping: threading.Event = field(default_factory=threading.Event)
     _working: dict[str, str] = field(default_factory=dict)
     _broken_off: dict[str, str] = field(default_factory=dict)

@@ -28,7 +28,8 @@ ALLOWED_OVER_LIMIT = frozenset(
         *("alerts_turn", "alerts_keep"),
     }
 )
-# What stands before a script besides lib.lua, where it is too long for one file.
+# What stands before every script, and what before one that is too long for one file.
+SHARED = ("lib", "refill")
 PARTS = {"admit": ("admit_rows", "admit_rules"), "assign": ("trail",), "replay": ("trail",)}
 
 # How transmissions, their events and the announcements of their writes are to be read. Whoever changes that
@@ -81,5 +82,5 @@ class Scripts:
         """The whole text of `name`.lua as the server gets it."""
         flags = " flags=allow-oom" if name in ALLOWED_OVER_LIMIT else ""
         folder = resources.files("app.store") / "scripts"
-        parts = [(folder / f"{part}.lua").read_text() for part in ("lib", *PARTS.get(name, ()), name)]
+        parts = [(folder / f"{part}.lua").read_text() for part in (*SHARED, *PARTS.get(name, ()), name)]
         return "\n".join((f"#!lua{flags}", self._tables, *parts))

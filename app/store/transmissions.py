@@ -90,11 +90,16 @@ class Transmissions:
         self._seconds = (payload_seconds, exchange_seconds)
         self._ledger_seconds = ledger_seconds
 
-    def claim(self, transmission_id: str, token: str, *, alone: bool = False) -> Transmission | Nothing:
-        """Takes a ready transmission for 30 s under `token`. Raises StoreUnavailable, InstanceMismatch."""
+    def claim(
+        self, transmission_id: str, token: str, process: str, slots: int = 0, *, alone: bool = False
+    ) -> Transmission | Nothing:
+        """Takes a ready transmission for 30 s under `token`, for one of the `slots` of `process`.
+
+        Raises StoreUnavailable, InstanceMismatch.
+        """
         with store_errors():
             answer = self._scripts.run(
-                "claim", self._mark, transmission_id, token, CLAIM_LEASE_MS, int(alone)
+                "claim", self._mark, transmission_id, token, CLAIM_LEASE_MS, int(alone), process, slots
             )
         word = answer[0].decode()
         if word == "claimed":

@@ -69,6 +69,7 @@ class Worker(Process):
     """A process with one thread. One of `stops` comes over it when it has passed `seam` so many times."""
 
     slots: int = 1
+    name: str = "process"
     seam: Seam | None = None
     passes: int = 0
     stops: Sequence[Stop] = STOPS

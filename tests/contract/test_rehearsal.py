@@ -43,7 +43,7 @@ def next_ready(services: Services) -> str:
 
 def bury(services: Services, tid: str) -> None:
     """It dies before it has done anything."""
-    services.transmissions.claim(tid, "token")
+    services.transmissions.claim(tid, "token", "process")
     services.transmissions.settle(tid, "token", Settlement(Ending.DEAD, "a test", "mapping"))
 
 

@@ -83,7 +83,7 @@ def test_a_stale_wake_up_may_claim_what_is_ready_again(store: Store):
 
 def test_two_claims_at_once_give_one_owner(store: Store):
     tid = store.sale()
-    answers = [store.transmissions.claim(tid, f"token{n}") for n in range(5)]
+    answers = [store.transmissions.claim(tid, f"token{n}", "process") for n in range(5)]
     assert sum(isinstance(answer, Nothing) for answer in answers) == 4
 
 
@@ -91,7 +91,7 @@ def test_another_store_gives_nothing(store: Store):
     tid = store.sale()
     store.client.set("relay:instance", "somebody else's")
     with pytest.raises(InstanceMismatch):
-        store.transmissions.claim(tid, "mine")
+        store.transmissions.claim(tid, "mine", "process")
     store.client.set("relay:instance", MARK)
     claimed = store.claim(tid)
     store.client.set("relay:instance", "somebody else's")

@@ -119,7 +119,7 @@ class Machine(RuleBasedStateMachine):
         """A worker has a wake-up for it, be it late or doubled."""
         if not (tid := self.one(data, "ready")):
             return
-        claimed = self.store.transmissions.claim(tid, f"token{next(self.tokens)}", alone=alone)
+        claimed = self.store.transmissions.claim(tid, f"token{next(self.tokens)}", "process", alone=alone)
         if isinstance(claimed, Transmission):
             self.claims.append(claimed)
 
@@ -128,7 +128,7 @@ class Machine(RuleBasedStateMachine):
         """A worker does its work from the claim to the end."""
         if not (tid := self.one(data, "ready")):
             return
-        claimed = self.store.transmissions.claim(tid, f"token{next(self.tokens)}", alone=True)
+        claimed = self.store.transmissions.claim(tid, f"token{next(self.tokens)}", "process", alone=True)
         if isinstance(claimed, Transmission):
             self.store.settle(claimed, ending, delay_seconds=60)
 
@@ -199,7 +199,7 @@ class Machine(RuleBasedStateMachine):
             self.store.inbox.admit([arrival(*facts) for facts in told], "DEMO")
         if tid := self.one(data, "ready"):
             with pytest.raises(InstanceMismatch):
-                self.store.transmissions.claim(tid, "token")
+                self.store.transmissions.claim(tid, "token", "process")
         if self.claims:
             with pytest.raises(InstanceMismatch):
                 self.store.announce(self.claims[0], "write")

@@ -43,7 +43,7 @@ def bury(services: Services, failure: str = "mapping") -> Order:
     order = Order()
     services.inbox.admit(arrivals(delivery(order)), "DEMO")
     tid = services.ledger.read(f"l:{ACCOUNT}:order:{order.id}")["f:sale"]
-    services.transmissions.claim(tid, "token")
+    services.transmissions.claim(tid, "token", "process")
     services.transmissions.settle(tid, "token", Settlement(Ending.DEAD, "no e-mail", failure))
     return order
 
@@ -316,7 +316,7 @@ def test_the_survey_sees_what_waits_wherever_it_is(here: Services, clock: Clock)
     assert account.oldest == account.oldest_money
     assert (account.waiting, account.facts) == (1, 1)
     tid = here.ledger.read(f"l:{ACCOUNT}:order:{order.id}")["f:sale"]
-    here.transmissions.claim(tid, "token")
+    here.transmissions.claim(tid, "token", "process")
     here.transmissions.settle(
         tid, "token", Settlement(Ending.RETRYING, "no answer", "retryable", delay_seconds=60)
     )

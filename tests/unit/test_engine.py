@@ -52,7 +52,9 @@ class FakeTransmissions:
     settled: list[Settlement] = field(default_factory=list)
     failing: list[Exception] = field(default_factory=list)
 
-    def claim(self, tid: str, token: str, *, alone: bool = False) -> Transmission | Nothing:
+    def claim(
+        self, tid: str, token: str, process: str, slots: int, *, alone: bool = False
+    ) -> Transmission | Nothing:
         """The next answer, else a first attempt."""
         self.claims.append(alone)
         return self.answers.pop(0) if self.answers else transmission(token=token)

@@ -74,12 +74,26 @@ local function note_first(account, word, now)
   end
 end
 
--- The wake-up: a message as celery and kombu would have written it, with nothing but the id.
-local function push(kind, tid)
-  local tag = tid .. '-' .. redis.call('INCR', 'relay:sequence')
-  local message = string.gsub(ENVELOPES[kind], '@TAG@', tag)
-  message = string.gsub(message, '@TID@', tid)
-  redis.call('LPUSH', kind, message)
+-- What a dead worker was at holds no slot any more, though its lease still runs.
+local function forget_process(process)
+  local running = redis.call('HGETALL', 'relay:running')
+  for n = 1, #running, 2 do
+    if string.match(running[n + 1], '^%S+') == process then redis.call('HDEL', 'relay:running', running[n]) end
+  end
+end
+
+-- A worker process is at work, a `member` is its name and its slots. The window is four times the slots of all.
+local function meet_process(member, now)
+  redis.call('ZADD', 'relay:processes', now, member)
+  for _, gone in ipairs(redis.call('ZRANGEBYSCORE', 'relay:processes', '-inf', now - 15000)) do
+    redis.call('ZREM', 'relay:processes', gone)
+    forget_process(string.match(gone, '^%S+'))
+  end
+  local total = 0
+  for _, each in ipairs(redis.call('ZRANGE', 'relay:processes', 0, -1)) do
+    total = total + tonumber(string.match(each, ' (%d+)$'))
+  end
+  redis.call('SET', 'relay:window', 4 * total)
 end
 
 -- What was backfilled (`o`) stands behind all that is live, at its own time and BEHIND.
@@ -94,85 +108,6 @@ local function await(tid, account)
   if t[1] ~= 'backfill' then return end
   redis.call('HSET', 't:' .. tid, 'o', 'awaited')
   redis.call('ZADD', 'ready:' .. account .. ':' .. t[2], 'XX', t[3], tid)
-end
-
--- What a kind's queue still takes. All accounts share it: beside a window of each there is room for one more
--- of wake-ups that were sent again, or whose transmission was superseded.
-local function room_on(kind, window)
-  return (1 + redis.call('SCARD', 'accounts')) * window - redis.call('LLEN', kind)
-end
-
--- Up to `room` of a ready list, the first first, onto the queue.
-local function hand(account, kind, room, window, now)
-  if room > 0 then room = math.min(room, room_on(kind, window)) end
-  if room <= 0 then return end
-  local popped = redis.call('ZPOPMIN', 'ready:' .. account .. ':' .. kind, room)
-  for i = 1, #popped, 2 do
-    push(kind, popped[i])
-    redis.call('ZADD', 'handed:' .. account .. ':' .. kind, now, popped[i])
-  end
-end
-
--- A quarter of the window keeps all threads at work, and what comes in live has the rest at once.
-local function refill_behind(account, window, now)
-  for _, kind in ipairs(KINDS) do
-    local room = math.max(1, math.floor(window / 4)) - redis.call('ZCARD', 'handed:' .. account .. ':' .. kind)
-    hand(account, kind, room, window, now)
-  end
-end
-
--- Ready -> handed, by priority, as far as the window, the gate and the budget allow: while the account's
--- requests are booked for seconds ahead, what has begun is finished before anything new is begun.
-local BOOKED_AHEAD = 8000
-
--- While money waits, one of ten that are handed out is of the rest: what waits longest. A small window of them
--- alone would not do, since workers take from all queues in turn.
-local MONEY_A_TURN = 9
-
-local function share_out(account, kinds, money_given, window, now)
-  local floor = math.max(1, math.floor(window / 10))
-  local key, full = 'rest:' .. account, MONEY_A_TURN * floor
-  local credit = math.min(tonumber(redis.call('GET', key) or full) + money_given, full)
-  while credit >= MONEY_A_TURN do
-    local oldest, since
-    for _, kind in ipairs(kinds) do
-      local first = redis.call('ZRANGE', 'ready:' .. account .. ':' .. kind, 0, 0, 'WITHSCORES')
-      local out = redis.call('ZCARD', 'handed:' .. account .. ':' .. kind)
-      local waits_since = tonumber(first[2] or BEHIND)
-      if out < floor and waits_since < (since or BEHIND) then oldest, since = kind, waits_since end
-    end
-    if not oldest then break end
-    hand(account, oldest, 1, window, now)
-    credit = credit - MONEY_A_TURN
-  end
-  redis.call('SET', key, credit, 'EX', 3600)
-end
-
-local function refill(account, now)
-  local gate = redis.call('HGET', 'g:' .. account, 'state')
-  if gate and gate ~= 'open' or is_settling(now) then return end
-  if tonumber(redis.call('GET', 'b:' .. account) or '0') - now > BOOKED_AHEAD then return end
-  local window = tonumber(redis.call('GET', 'relay:window') or '32')
-  local money_waits, live_waits, behind, given, rest = false, false, false, 0, {}
-  for _, kind in ipairs(KINDS) do
-    local ready, handed = 'ready:' .. account .. ':' .. kind, 'handed:' .. account .. ':' .. kind
-    local waiting = redis.call('ZCARD', ready)
-    if waiting > 0 then
-      local live = redis.call('ZCOUNT', ready, '-inf', '(' .. text(BEHIND))
-      behind = behind or live < waiting
-      local room = window - redis.call('ZCARD', handed)
-      if money_waits and not MONEY[kind] then
-        if live > 0 then rest[#rest + 1] = kind end
-      elseif room > 0 and live > 0 then
-        hand(account, kind, math.min(room, live), window, now)
-        given = given + math.min(room, live)
-      end
-      if MONEY[kind] and live > room then money_waits = true end
-      live_waits = live_waits or live > room
-    end
-  end
-  if #rest > 0 then share_out(account, rest, given, window, now) end
-  if behind and not live_waits then refill_behind(account, window, now) end
 end
 
 local function make_ready(tid, account, kind, from, created)
@@ -236,6 +171,12 @@ end
 local function owns(tid, token)
   local t = redis.call('HMGET', 't:' .. tid, 'st', 'tk')
   return t[1] == 'running' and t[2] == token
+end
+
+-- Nobody is at it any more.
+local function end_lease(tid)
+  redis.call('HDEL', 't:' .. tid, 'tk', 'le')
+  redis.call('HDEL', 'relay:running', tid)
 end
 
 -- Whether the `holder` of a shared row is somebody else. Not by the time of its lease: until the dispatcher has

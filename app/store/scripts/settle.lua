@@ -19,7 +19,7 @@ if ARGV[versions] ~= '' then
 end
 if ARGV[9] ~= '' then redis.call('HDEL', ARGV[9], 'fs', 'fa', 'ft', 'fl', 'fe') end
 redis.call('ZREM', 'due', tid)
-redis.call('HDEL', key, 'tk', 'le')
+end_lease(tid)
 if outcome == 'delivered' or outcome == 'skipped' then
   redis.call('HDEL', key, 'f', 'dn', 'ln', 'al', 'dd')
   redis.call('HSET', key, 'st', outcome, 'r', reason, 'dd', text(now))

@@ -8,15 +8,7 @@ local process, slots, limit = ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local now = clock()
 local server = meet_server(ARGV[5] == '1', now, ARGV[6], ARGV[7])
 redis.call('HSET', 'relay:server', 'seen', text(now))
-if slots > 0 then
-  redis.call('ZADD', 'relay:processes', now, process .. ' ' .. slots)
-  redis.call('ZREMRANGEBYSCORE', 'relay:processes', '-inf', now - 15000)
-  local total = 0
-  for _, member in ipairs(redis.call('ZRANGE', 'relay:processes', 0, -1)) do
-    total = total + tonumber(string.match(member, ' (%d+)$'))
-  end
-  redis.call('SET', 'relay:window', 4 * total)
-end
+if slots > 0 then meet_process(process .. ' ' .. slots, now) end
 
 local window = tonumber(redis.call('GET', 'relay:window') or '32')
 local lost, ended, poisoned, probes = 0, 0, 0, {}
@@ -30,7 +22,7 @@ for _, tid in ipairs(redis.call('ZRANGEBYSCORE', 'due', '-inf', now, 'LIMIT', 0,
     make_ready(tid, account, kind, 'retrying', t[4])
   elseif state == 'running' then
     ended = ended + 1
-    redis.call('HDEL', key, 'tk', 'le')
+    end_lease(tid)
     redis.call('HINCRBY', key, 'dn', 1)
     local alone = t[6] == '1' and redis.call('HINCRBY', key, 'ln', 1) or 0
     if not take_newer(tid) and alone >= 2 then
@@ -42,6 +34,11 @@ for _, tid in ipairs(redis.call('ZRANGEBYSCORE', 'due', '-inf', now, 'LIMIT', 0,
       make_ready(tid, account, kind, 'running', t[4])
     end
   end
+end
+
+-- An older version that works beside this one ends what it does not know to be listed.
+for _, tid in ipairs(redis.call('HKEYS', 'relay:running')) do
+  if redis.call('HGET', 't:' .. tid, 'st') ~= 'running' then redis.call('HDEL', 'relay:running', tid) end
 end
 
 for _, account in ipairs(redis.call('SMEMBERS', 'accounts')) do
