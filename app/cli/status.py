@@ -44,6 +44,7 @@ def read_status(services: Services) -> dict[str, Any]:
     """Everything that `relay status` tells, as JSON types. Ages in seconds, money in cents per currency."""
     readings = services.survey.read()
     accounts = {one.account: _account(one, readings) for one in readings.accounts}
+    at_work, threads = services.log.threads()
     return {
         "open": readings.quarantined + sum(account["open"] for account in accounts.values()),
         "dead": sum(account["dead"] for account in accounts.values()),
@@ -55,6 +56,7 @@ def read_status(services: Services) -> dict[str, Any]:
         "failed_deliveries": {
             one.merchant_id: dict(one.failed_deliveries) for one in readings.shops if one.failed_deliveries
         },
+        "threads": {"all": threads, "at_work": at_work},
         "memory": memory_capacity(readings),
         "alerts": [alert.group for alert in find_alerts(readings)],
         "look_first_since": _iso(readings.writes_lost_at),
@@ -99,7 +101,7 @@ def show(report: Mapping[str, Any]) -> None:
         console.print(table)
         console.print(_sentence(account))
         console.print(account_words(account["capacity"]))
-    for line in _shops(report):
+    for line in (*_shops(report), *_threads(report)):
         console.print(line)
     if report["look_first_since"]:
         console.print(LOOK_FIRST.format(report["look_first_since"][:19]))
@@ -116,6 +118,15 @@ def _shops(report: Mapping[str, Any]) -> Iterator[str]:
     yield from comparison_words(report["shops"])
     for merchant, counts in report["failed_deliveries"].items():
         yield f"{merchant}: {failed_deliveries_text(counts)}"
+
+
+def _threads(report: Mapping[str, Any]) -> Iterator[str]:
+    threads = report["threads"]
+    if len(report["accounts"]) < 2:
+        return
+    each = ", ".join(f"{number} for {account}" for account, number in sorted(threads["at_work"].items()))
+    words = f"threads: {sum(threads['at_work'].values())} of {threads['all']} at work"
+    yield f"{words} ({each}); none is given more than stay free" if each else words
 
 
 def _sentence(account: Mapping[str, Any]) -> str:

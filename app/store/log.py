@@ -1,5 +1,6 @@
 """What happened, for people and monitors: counts, money, exchanges. Reads only."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -73,6 +74,15 @@ class Log:
     def engine(self) -> dict[str, int]:
         """How many wake-ups were lost and leases ended since the first start."""
         return self._numbers("n:engine")
+
+    def threads(self) -> tuple[dict[str, int], int]:
+        """How many threads of the workers are at work for each account, and how many there are in all."""
+        with store_errors(), self._client.pipeline(transaction=False) as pipe:
+            pipe.hvals("relay:running")
+            pipe.zrange("relay:processes", 0, -1)
+            running, processes = pipe.execute()
+        at_work = Counter(text(one).partition(" ")[2] for one in running)
+        return dict(at_work), sum(int(text(one).rpartition(" ")[2]) for one in processes)
 
     def requests(self) -> dict[str, int]:
         """How many requests each account's CRM was sent since the first start."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.cli.status import read_status, show
 from app.events import Arrival, Event
 from app.relay.facts import facts
 from app.services import Services, build_services
@@ -149,7 +150,7 @@ ENDLESS: dict[str, float] = {
 
 @pytest.mark.parametrize("name", ["beside_hanging", "beside_waiting"])
 def test_one_that_holds_its_threads_leaves_the_other_threads_enough(
-    request: pytest.FixtureRequest, name: str
+    request: pytest.FixtureRequest, name: str, capsys: pytest.CaptureFixture[str]
 ):
     engine: Engine = request.getfixturevalue(name)
     services, valkey = engine.services, engine.valkey.client
@@ -166,3 +167,5 @@ def test_one_that_holds_its_threads_leaves_the_other_threads_enough(
     assert running(services, "ONE") == 2
     states = services.log.counts("ontraport:ONE").states["sale"]
     assert {state: number for state, number in states.items() if number} == {"running": 2, "ready": 38}
+    show(read_status(services))
+    assert "threads: 2 of 4 at work (2 for ontraport:ONE)" in capsys.readouterr().out

@@ -42,9 +42,11 @@ def check_alerts(settings: Settings) -> Iterator[Check]:
 def check_workers(settings: Settings, latency_seconds: float) -> Check:
     """Whether the threads of all workers can use the accounts' rates at this latency."""
     slots = settings.worker_processes * settings.worker_threads
-    rate = sum(merchant.ontraport.rate_per_minute for merchant in settings.merchants.values())
-    needed = math.ceil(rate / 60 * max(latency_seconds, LEAST_SECONDS))
-    told = f"{slots} threads for {rate} requests a minute; {needed} use them up"
+    rates = [merchant.ontraport.rate_per_minute for merchant in settings.merchants.values()]
+    # Beside other accounts each leaves as many threads free as it has at work.
+    free = max(rates) if len(rates) > 1 else 0
+    needed = math.ceil((sum(rates) + free) / 60 * max(latency_seconds, LEAST_SECONDS))
+    told = f"{slots} threads for {sum(rates)} requests a minute; {needed} use them up"
     if slots < needed:
         return warn("workers", told, f"Raise WORKER_THREADS or WORKER_PROCESSES: {needed} threads are needed")
     return ok("workers", told)
