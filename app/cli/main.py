@@ -1,5 +1,6 @@
 """The `relay` command: one group, a module a command; nobody imports it."""
 
+import json
 from typing import Any
 
 import click
@@ -28,7 +29,15 @@ from app.errors import RelayError, SettingsError
 
 
 class RelayGroup(click.Group):
-    """Turns what the relay raises on purpose into one line and an exit code: 2 for settings, else 1."""
+    """Turns what the relay raises on purpose into one line and an exit code: 2 for settings, else 1.
+
+    Whoever asked for JSON gets it: `{"error": …}`.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Remember how the answer is wanted."""
+        ctx.meta["as_json"] = "--json" in args
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -36,6 +45,8 @@ class RelayGroup(click.Group):
             return super().invoke(ctx)
         except RelayError as error:
             click.echo(f"relay: {error}", err=True)
+            if ctx.meta["as_json"]:
+                click.echo(json.dumps({"error": str(error)}))
             ctx.exit(2 if isinstance(error, SettingsError) else 1)
 
 
