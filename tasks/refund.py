@@ -16,6 +16,7 @@ from app.delivery.refunds import (
 from app.delivery.shop import full_order
 from app.errors import DeliveryFailure, FailureClass
 from app.events import Delivered, Outcome, Skipped
+from app.relay.refunded import REFUND, cause_of
 from app.relay.refunds import CHARGEBACK, RefundPlan, plan_refund
 
 
@@ -23,7 +24,10 @@ def deliver(attempt: Attempt) -> Outcome:
     """Brings an order's refunded total to ONTRAPORT; only what is new since the last one is sent."""
     transmission = attempt.transmission
     rules = attempt.services.rules(transmission.account)
-    plan = plan_refund(transmission.event_name, _order(attempt), rules)
+    order, sold = _order(attempt), bool(transmission.ledger.get("x:sale"))
+    if cause_of(transmission.event_name, order) and _all_refunded(attempt):
+        return Skipped("all of it was refunded already")
+    plan = plan_refund(transmission.event_name, order, rules, sold=sold)
     if isinstance(plan, Skipped):
         return plan
     done = Decimal(transmission.ledger.get("x:refunded", "0"))
@@ -53,6 +57,11 @@ def _refund(attempt: Attempt, plan: RefundPlan, sale: LoggedSale, done: Decimal)
     return Delivered(f"invoice {sale.invoice} refunded")
 
 
+def _all_refunded(attempt: Attempt) -> bool:
+    ledger = attempt.transmission.ledger
+    return bool(ledger.get("x:refund")) and ledger.get("x:shown") == ledger.get("x:refunded")
+
+
 def _order(attempt: Attempt) -> Mapping[str, Any]:
     """The snapshot; fetched from the shop where it does not tell how much was refunded, or whose it is."""
     if attempt.transmission.event_name == CHARGEBACK:
@@ -61,7 +70,8 @@ def _order(attempt: Attempt) -> Mapping[str, Any]:
 
     def lacks(order: Mapping[str, Any]) -> bool:
         nobody = order.get("billing") is None and order.get("customer_profile") is None
-        return order.get("summary") is None or (nobody and not known)
+        doubtful = order.get("payment") is None and attempt.transmission.event_name != REFUND
+        return order.get("summary") is None or (not known and (nobody or doubtful))
 
     return full_order(attempt, lacks)
 

@@ -20,6 +20,9 @@ ORDER_STATUSES = frozenset({"order_reject", "order_ship"})
 # Without the payment they cannot be told from a sale, so the worker has to say what is missing.
 _MAY_TELL_OF_A_SALE = frozenset({"order_create", PAID_BY_NAME, "order_stage_change", "order_update", REFUND})
 
+# Without the payment, only the ledger or the shop can say whether money came back.
+_MAY_TELL_OF_A_REFUND = frozenset({REFUND, "order_delete", "order_reject"})
+
 # Older than every real snapshot: one that lacks an expansion must not take the place of one that has it.
 INCOMPLETE = 1
 
@@ -123,7 +126,7 @@ def _refunded(event_name: str, order: Mapping[str, Any], sold: bool) -> int | No
     Where money came back it had been paid, whatever the payment says; the worker tells what is missing.
     """
     payment = order.get("payment")
-    paid = event_name == REFUND if payment is None else sold and isinstance(payment, dict)
+    paid = event_name in _MAY_TELL_OF_A_REFUND if payment is None else sold and isinstance(payment, dict)
     return refunded_cents(event_name, order) if paid or (told_refund(order) or 0) > 0 else None
 
 

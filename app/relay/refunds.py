@@ -55,12 +55,15 @@ class _Snapshot:
     reason_code: str = ""
 
 
-def plan_refund(event_name: str, payload: Mapping[str, Any], rules: MappingRules) -> RefundPlan | Skipped:
+def plan_refund(
+    event_name: str, payload: Mapping[str, Any], rules: MappingRules, *, sold: bool = False
+) -> RefundPlan | Skipped:
     """What an order's snapshot says of its refunds, or why nothing is to be done.
 
+    `sold`: its sale is known, so it was paid even if the snapshot does not tell of its payment.
     Raises DeliveryFailure(MAPPING) in plain words when the snapshot does not say enough.
     """
-    told = _chargeback(payload) if event_name == CHARGEBACK else _snapshot(event_name, payload)
+    told = _chargeback(payload) if event_name == CHARGEBACK else _snapshot(event_name, payload, sold)
     if told.order.payment and told.order.payment.test_order:
         return Skipped("test order")
     skipped = excluded_order(told.order, rules)
@@ -88,10 +91,10 @@ def _plan(told: _Snapshot, total: int, refunded: int, whole: bool) -> RefundPlan
     )
 
 
-def _snapshot(event_name: str, payload: Mapping[str, Any]) -> _Snapshot:
+def _snapshot(event_name: str, payload: Mapping[str, Any], sold: bool) -> _Snapshot:
     order, cause = load_order(payload), cause_of(event_name, payload)
     # Without the payment, a refund is told of by the event's name alone: money came back, so it was paid.
-    told = event_name == REFUND if order.payment is None else tells_of_a_sale(event_name, payload)
+    told = sold or event_name == REFUND if order.payment is None else tells_of_a_sale(event_name, payload)
     stamps = (order.reject_dts, order.refund_dts) if cause else (order.refund_dts, order.reject_dts)
     return _Snapshot(payload, order, cause, told, stamps[0] or stamps[1])
 

@@ -161,6 +161,35 @@ def test_a_paid_order_that_is_voided_or_deleted_is_refunded(relay: Relay):
     assert [relay.sale(each)["refunds"] for each in (one, other)] == [1, 1]
 
 
+@pytest.mark.parametrize("name", ["order_delete", "order_reject"])
+def test_what_ended_without_a_word_of_its_payment_is_refunded_if_it_was_sold(relay: Relay, name: str):
+    sold, other = order(), order()
+    relay.settle(paid(sold))
+    for one in (sold, other):
+        told = {key: value for key, value in one.payload().items() if key != "payment"}
+        relay.settle((name, told))
+    assert (relay.sale(sold)["status"], relay.sale(sold)["refunds"]) == (REFUNDED, 1)
+    assert relay.sales(other) == []
+    unsold = relay.last("refund", f"order:{other.id}")
+    assert (unsold["st"], unsold["r"]) == ("skipped", "not paid, so there is nothing to refund")
+
+    bare = {"merchant_id": "DEMO", "order_id": sold.id}
+    relay.settle((name, bare))
+    assert relay.last("refund", f"order:{sold.id}")["st"] in ("delivered", "skipped")
+    assert relay.sale(sold)["refunds"] == 1
+
+
+def test_a_sold_order_that_ended_without_its_sums_is_for_a_person(relay: Relay):
+    one = order()
+    relay.settle(paid(one))
+    relay.settle(("order_delete", {"merchant_id": "DEMO", "order_id": one.id}))
+    letter = relay.services.dead_letters.show(relay.last("refund", f"order:{one.id}")["id"])
+    assert letter is not None
+    assert letter.failure == "mapping"
+    assert one.id in letter.reason
+    assert "`summary`" in letter.reason
+
+
 def test_a_chargeback_refunds_its_order(relay: Relay):
     one = order()
     relay.settle(paid(one))

@@ -91,6 +91,12 @@ def test_no_refund(case):
     assert refund(case) is None
 
 
+@pytest.mark.parametrize("name", ["order_reject__paid", "order_delete__paid"])
+def test_what_ended_without_a_word_of_its_payment_is_left_to_the_worker(name):
+    assert refund(name, payment=None).value == "3998"
+    assert refund(name, payment=None, summary=None, items=None).value == "1"
+
+
 @pytest.mark.parametrize("odd", [None, 5, "NaN", {"value": None}, {"value": "much"}, {"value": 1e15}])
 def test_an_amount_that_is_none_is_left_to_the_worker(odd):
     assert refund(summary=summary(odd), items=None).value == "1"
