@@ -12,7 +12,7 @@ FREE = frozenset({"t.r", "g.text", "alerts", "q"})
 # Celery's and kombu's own.
 FOREIGN = ("unacked", "_kombu")
 FORMS = (
-    (re.compile(r"^[\w.-]+:\d+ \d+(?= )"), "PROCESS"),
+    (re.compile(r"^[\w.-]+:\d+\S* \d+(?= )"), "PROCESS"),
     (re.compile(r"^order:\S+|^item:\S+"), "NAMED"),
     (re.compile(r"\b[0-9a-z]{16}\.\d+\b"), "ID"),
     (re.compile(r"\b(?=[0-9a-f]*[a-f])[0-9a-f]{8,}\b|\bmw[0-9a-z]{14}\b"), "HASH"),

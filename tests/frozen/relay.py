@@ -46,7 +46,7 @@ class Relay:
             "LIVE_SINCE": "2020-01-01T00:00:00+00:00",
             "ULTRACART_BASE_URL": f"{sandbox.base}/ultracart/rest/v2",
             "GATE_PROBE_SECONDS": str(PROBE_SECONDS),
-            "WORKER_THREADS": "2",
+            "WORKER_THREADS": "8",
         }
         self.web = Server(self._line("web"), directory / "web.log", self.env)
         self.worker = Server(self._line("worker"), directory / "worker.log", self.env)
