@@ -78,7 +78,7 @@ class Log:
     def threads(self) -> tuple[dict[str, int], int]:
         """How many threads of the workers are at work for each account, and how many there are in all."""
         with store_errors(), self._client.pipeline(transaction=False) as pipe:
-            pipe.hvals("relay:running")
+            pipe.hvals("running")
             pipe.zrange("relay:processes", 0, -1)
             running, processes = pipe.execute()
         at_work = Counter(text(one).partition(" ")[2] for one in running)

@@ -74,7 +74,7 @@ class Snapshot:
         assert listed == Counter(tid for tid, t in found.items() if t["st"] == "ready")
         waiting = {tid for tid, t in found.items() if t["st"] in ("running", "retrying")}
         assert set(self.members("due")) == waiting
-        assert set(self.row("relay:running")) == {tid for tid, t in found.items() if t["st"] == "running"}
+        assert set(self.row("running")) == {tid for tid, t in found.items() if t["st"] == "running"}
         dead = {tid for tid, t in found.items() if t["st"] == "dead"}
         assert set(self.members(f"dead:{ACCOUNT}")) == dead
         for tid, t in found.items():

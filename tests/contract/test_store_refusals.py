@@ -51,7 +51,7 @@ WRONG_FOR_A_NEW_FACT = [
     "n:events",
     "relay:sequence",
     "relay:window",
-    "relay:running",
+    "running",
 ]
 
 

@@ -242,7 +242,7 @@ def test_each_end_sets_its_thread_free(store: Store, workers: Workers, ending: E
         workers.work()
         assert workers.running() == {ACCOUNT: 2}
         workers.settle(ACCOUNT, ending)
-    assert store.client.hlen("relay:running") == 1
+    assert store.client.hlen("running") == 1
 
 
 def test_what_an_older_version_ended_is_forgotten(store: Store, workers: Workers):
@@ -251,4 +251,4 @@ def test_what_an_older_version_ended_is_forgotten(store: Store, workers: Workers
     workers.work()
     store.client.hset(f"t:{tid}", "st", "delivered")
     workers.tick()
-    assert store.client.hlen("relay:running") == 0
+    assert store.client.hlen("running") == 0

@@ -145,7 +145,7 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def what_living_workers_are_at_is_known(self) -> None:
         """The store's list of what runs is what runs."""
-        known = set(Snapshot.of(self.client).row("relay:running"))
+        known = set(Snapshot.of(self.client).row("running"))
         at = {one.id for claims in self.workers.at.values() for one in claims}
         assert known == at
 

@@ -11,6 +11,8 @@ from tests.frozen.dump import BINARY, MOMENT, RELATIVE, Keys
 FREE = frozenset({"t.r", "g.text", "alerts", "q"})
 # Celery's and kombu's own.
 FOREIGN = ("unacked", "_kombu")
+# A field whose name is one of many: what it begins with, or nothing.
+OF_MANY = re.compile(r"(?<=:).*|^[^a-z].*|^[A-Z].*|^\w{16}\.\d+$")
 FORMS = (
     (re.compile(r"^[\w.-]+:\d+\S* \d+(?= )"), "PROCESS"),
     (re.compile(r"^order:\S+|^item:\S+"), "NAMED"),
@@ -51,7 +53,7 @@ def _fields(entry: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Of a hash its fields, those of several names by what they begin with; else all of it under no name."""
     value = entry["value"]
     if entry["type"] == "hash":
-        return [(re.sub(r"(?<=:).*|^[^a-z].*|^[A-Z].*", "", name), one) for name, one in value.items()]
+        return [(OF_MANY.sub("", name), one) for name, one in value.items()]
     if entry["type"] == "string":
         return [("", value)]
     return [("", one if isinstance(one, str) else " ".join(one)) for one in value]

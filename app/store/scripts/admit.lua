@@ -17,7 +17,7 @@ local firsts = redis.call('MGET', unpack(marks))
 redis.call('HLEN', 'n:events')
 redis.call('GET', 'relay:sequence')
 redis.call('GET', 'relay:window')
-redis.call('HLEN', 'relay:running')
+redis.call('HLEN', 'running')
 
 -- Whether the event says something new: how many transmissions need its payload.
 local fresh_accounts = {}

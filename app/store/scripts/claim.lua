@@ -51,7 +51,7 @@ redis.call('ZREM', 'ready:' .. account .. ':' .. kind, tid)
 redis.call('HSET', 't:' .. tid, 'st', 'running', 'tk', token, 'al', alone)
 redis.call('HINCRBY', 't:' .. tid, 'n', 1)
 redis.call('HSETNX', 't:' .. tid, 'fi', text(now))
-redis.call('HSET', 'relay:running', tid, process .. ' ' .. account)
+redis.call('HSET', 'running', tid, process .. ' ' .. account)
 extend_lease(tid, now, lease)
 count(account, kind, 'ready', 'running')
 return {'claimed', redis.call('HGETALL', 't:' .. tid), redis.call('GET', 'e:' .. t[5]),

@@ -76,9 +76,9 @@ end
 
 -- What a dead worker was at holds no slot any more, though its lease still runs.
 local function forget_process(process)
-  local running = redis.call('HGETALL', 'relay:running')
+  local running = redis.call('HGETALL', 'running')
   for n = 1, #running, 2 do
-    if string.match(running[n + 1], '^%S+') == process then redis.call('HDEL', 'relay:running', running[n]) end
+    if string.match(running[n + 1], '^%S+') == process then redis.call('HDEL', 'running', running[n]) end
   end
 end
 
@@ -176,7 +176,7 @@ end
 -- Nobody is at it any more.
 local function end_lease(tid)
   redis.call('HDEL', 't:' .. tid, 'tk', 'le')
-  redis.call('HDEL', 'relay:running', tid)
+  redis.call('HDEL', 'running', tid)
 end
 
 -- Whether the `holder` of a shared row is somebody else. Not by the time of its lease: until the dispatcher has

@@ -16,11 +16,11 @@ end
 
 -- How many more transmissions the account may begin, and how many it has running. Beside others it begins one
 -- more only while it runs less than what is free, so that a CRM that hangs never holds all slots: one such account
--- takes half of them, two take a third each. `relay:running` is what living workers are at.
+-- takes half of them, two take a third each. `running` is what living workers are at.
 local function may_begin(account)
   if redis.call('SCARD', 'accounts') < 2 then return math.huge, 0 end
   local free, mine = tonumber(redis.call('GET', 'relay:window') or '32') / 4, 0
-  for _, at in ipairs(redis.call('HVALS', 'relay:running')) do
+  for _, at in ipairs(redis.call('HVALS', 'running')) do
     free = free - 1
     if string.match(at, ' (.+)$') == account then mine = mine + 1 end
   end

@@ -37,8 +37,8 @@ for _, tid in ipairs(redis.call('ZRANGEBYSCORE', 'due', '-inf', now, 'LIMIT', 0,
 end
 
 -- An older version that works beside this one ends what it does not know to be listed.
-for _, tid in ipairs(redis.call('HKEYS', 'relay:running')) do
-  if redis.call('HGET', 't:' .. tid, 'st') ~= 'running' then redis.call('HDEL', 'relay:running', tid) end
+for _, tid in ipairs(redis.call('HKEYS', 'running')) do
+  if redis.call('HGET', 't:' .. tid, 'st') ~= 'running' then redis.call('HDEL', 'running', tid) end
 end
 
 for _, account in ipairs(redis.call('SMEMBERS', 'accounts')) do
