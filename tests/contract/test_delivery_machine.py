@@ -54,10 +54,9 @@ TROUBLE = (*(None for _ in Seam), *Seam)
 MOST_STEPS = 20
 RATE_PER_MINUTE = 30
 # A worker that is stopped dies (None), or is frozen for so many seconds (less than a call may last, or more
-# than its lease), and others do what is due then for so many rounds.
+# than its lease) while others work and do what is due then for so many rounds.
 Stop = tuple[int, int] | None
-TOO_LONG = (100, 3)
-STOPS: Sequence[Stop] = (None, (60, 1), TOO_LONG)
+SHORT, LONG = (60, 0), (100, 2)
 
 
 class Death(BaseException):
@@ -72,7 +71,7 @@ class Worker(Process):
     name: str = "process"
     seam: Seam | None = None
     passes: int = 0
-    stops: Sequence[Stop] = STOPS
+    stops: Sequence[Stop] = (None, SHORT, LONG)
 
     def pause(self, seconds: float) -> None:
         """The machine's time goes by."""
@@ -160,10 +159,16 @@ class Machine(RuleBasedStateMachine):
         self._work()
 
     @rule(data=st.data(), passes=st.integers(0, 1))
-    def work_after_a_long_freeze(self, data: st.DataObject, passes: int) -> None:
-        """A worker has the permission to send, and is frozen; others do its work, then it goes on."""
+    def freeze_for_long(self, data: st.DataObject, passes: int) -> None:
+        """A worker may send, and is frozen; others take over what it does, then it goes on."""
         self.data = data
-        self._work(Worker(seam=Seam.SENDS, passes=passes, stops=(TOO_LONG,)))
+        self._work(Worker(seam=Seam.SENDS, passes=passes, stops=(LONG,)))
+
+    @rule(data=st.data(), passes=st.integers(0, 1))
+    def freeze_for_short(self, data: st.DataObject, passes: int) -> None:
+        """A worker may send, and is frozen; others work beside it, then it goes on."""
+        self.data = data
+        self._work(Worker(seam=Seam.SENDS, passes=passes, stops=(SHORT,)))
 
     @rule(data=st.data())
     def lose_an_answer(self, data: st.DataObject) -> None:
@@ -242,9 +247,13 @@ class Machine(RuleBasedStateMachine):
     # What workers do.
 
     def _do_what_is_due(self) -> None:
-        """Time goes by until a retry or the end of a lease, and workers do what there is to do."""
+        """Time goes by until a retry or the end of a lease, then workers do what there is to do."""
         due: Any = self.client.zrange("due", 0, 0, withscores=True)
         self.pass_time(max(0.0, due[0][1] / 1000 - self.now()) if due else 1.0)
+        self._work_off()
+
+    def _work_off(self) -> None:
+        """Workers do what there is to do."""
         for _ in range(2 * ORDERS):
             if not self._work():
                 break
@@ -312,6 +321,7 @@ class Machine(RuleBasedStateMachine):
             raise Death
         seconds, rounds = stop
         self.pass_time(seconds)
+        self._work_off()
         for _ in range(rounds):
             self._do_what_is_due()
 
@@ -372,4 +382,4 @@ def test_whatever_happens_each_effect_stands_once(fast_valkey: Valkey, monkeypat
     by_hand = f"return tonumber(redis.call('GET', '{CLOCK}'))"
     monkeypatch.setattr(Scripts, "source", lambda self, name: original(self, name).replace(TIME, by_hand))
     monkeypatch.setattr(attempts, "boot_seconds", lambda: Machine.here.boot)
-    try_out(Machine, fast_valkey, monkeypatch, examples=150, steps=20)
+    try_out(Machine, fast_valkey, monkeypatch, examples=180, steps=20)
