@@ -101,7 +101,7 @@ class Services:
     @cached_property
     def gates(self) -> Gates:
         """Open and close accounts."""
-        return Gates(self.client, self.clock, self.settings.gate_probe_seconds)
+        return Gates(self.client, self.scripts, self.settings.gate_probe_seconds)
 
     @cached_property
     def budget(self) -> Budget:

@@ -116,7 +116,7 @@ class Store:
                 scripts, read_payload, mark=MARK, ledger_seconds=LEDGER_SECONDS, **spans
             ),
             ledger=Ledger(client, scripts, mark=MARK),
-            gates=Gates(client, clock, 300),
+            gates=Gates(client, scripts, 300),
             letters=DeadLetters(client, scripts, ledger_seconds=LEDGER_SECONDS, **spans),
             log=Log(client),
         )

@@ -1,13 +1,13 @@
 """The gate and the breaker of each account: open or closed, with reason and until when."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import redis
 
 from app.store.connection import store_errors
-from app.store.records import milliseconds, moment, row
+from app.store.records import moment, row
+from app.store.scripting import Scripts
 
 BREAKER_SUBJECTS = 5
 BREAKER_WINDOW_SECONDS = 120
@@ -31,9 +31,9 @@ class Gate:
 class Gates:
     """Shared by all workers through Redis. What is ready behind a closed gate stays ready."""
 
-    def __init__(self, client: redis.Redis, clock: Callable[[], datetime], probe_seconds: int) -> None:
+    def __init__(self, client: redis.Redis, scripts: Scripts, probe_seconds: int) -> None:
         self._client = client
-        self._clock = clock
+        self._scripts = scripts
         self._probe_seconds = probe_seconds
 
     def read(self, account: str) -> Gate | None:
@@ -46,23 +46,8 @@ class Gates:
 
     def close(self, account: str, reason: str, text: str, seconds: float) -> None:
         """Closes the gate for `seconds`; a lesser reason changes nothing, and its first time stays."""
-        closed = self.read(account)
-        if closed and REASONS.index(closed.reason) > REASONS.index(reason):
-            return
-        now = self._clock()
-        key = f"g:{account}"
-        with store_errors(), self._client.pipeline() as pipe:
-            pipe.hset(
-                key,
-                mapping={
-                    "state": "closed",
-                    "reason": reason,
-                    "text": text,
-                    "until": milliseconds(now + timedelta(seconds=seconds)),
-                },
-            )
-            pipe.hsetnx(key, "since", milliseconds(now))
-            pipe.execute()
+        with store_errors():
+            self._scripts.run("gate_close", account, reason, text, round(seconds * 1000), *REASONS)
 
     def close_for_keys(self, account: str, text: str) -> None:
         """The keys are refused: closed until a probe succeeds."""
