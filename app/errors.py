@@ -4,6 +4,7 @@ RelayError
 ├── SettingsError            a setting is wrong or missing: the start is refused, exit 2
 ├── StoreUnavailable         Redis is down, full, read-only or too slow: 503, nothing was written
 ├── InstanceMismatch         this Redis is not the one that belongs to this relay
+│   └── ModeMismatch         it was made in the sandbox and this relay is live, or the reverse: exit 2
 ├── LeaseLost                another worker owns the transmission now: stop, write nothing
 ├── Postponed                no failure: the work waits (busy contact, budget, closed gate)
 └── DeliveryFailure          one delivery could not be made, with its class
@@ -46,6 +47,10 @@ class StoreUnavailable(RelayError):
 
 class InstanceMismatch(RelayError):
     """The store's instance mark is not ours: it came back empty, or it is another relay's."""
+
+
+class ModeMismatch(InstanceMismatch):
+    """The store was made in the other mode; the message says what to do."""
 
 
 class LeaseLost(RelayError):

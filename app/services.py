@@ -1,6 +1,7 @@
 """The one composition: everything that tasks, workers, the receiver and the command line share."""
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -235,19 +236,42 @@ def _switch_on(settings: Settings, client: redis.Redis, now: datetime) -> dict[s
     }
 
 
+def _opened(settings: Settings, client: redis.Redis, now: datetime) -> str:
+    """The store's mark. Trials switch nothing on: a real account begins when it is first used."""
+    mark = instance.open_store(client, settings.data_dir, settings.relay_instance, sandbox=settings.sandbox)
+    if not settings.sandbox:
+        _switch_on(settings, client, now)
+    return mark
+
+
+def check_mode(settings: Settings) -> None:
+    """Whether the store was made in the mode of these settings. Raises ModeMismatch, StoreUnavailable."""
+    with closing(connect_store(settings, RECEIVER_TIMEOUT_SECONDS)) as client:
+        instance.check_mode(client, sandbox=settings.sandbox)
+
+
+def drop_sandbox(settings: Settings) -> bool:
+    """Begins a store anew that this relay alone has, where the sandbox made it and these settings are live.
+
+    True if something was dropped. Raises StoreUnavailable.
+    """
+    if settings.sandbox:
+        return False
+    with closing(connect_store(settings, RECEIVER_TIMEOUT_SECONDS)) as client:
+        return instance.drop_sandbox(client, settings.data_dir, settings.relay_instance)
+
+
 def build_services(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Services:
     """Everything for a worker or the command line. Raises InstanceMismatch, StoreUnavailable."""
     client = connect_store(settings, WORKER_TIMEOUT_SECONDS)
-    mark = instance.open_store(client, settings.data_dir, settings.relay_instance)
-    _switch_on(settings, client, clock())
+    mark = _opened(settings, client, clock())
     return Services(settings, client, Scripts(client, envelopes()), mark, clock)
 
 
 def build_inbox(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Inbox:
     """Admission for the receiver. Raises InstanceMismatch, StoreUnavailable."""
     client = connect_store(settings, RECEIVER_TIMEOUT_SECONDS)
-    mark = instance.open_store(client, settings.data_dir, settings.relay_instance)
-    _switch_on(settings, client, clock())
+    mark = _opened(settings, client, clock())
     return _inbox(settings, client, Scripts(client, envelopes()), mark, clock)
 
 

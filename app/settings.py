@@ -180,6 +180,10 @@ def load_settings(environ: Mapping[str, str], dotenv: Path = Path(".env")) -> Se
     tables = read_tables(sources.merchants, sources.lookup)
     converted = {merchant_id: _convert_table(merchant_id, table) for merchant_id, table in tables.items()}
     merged = merge_merchants(values, converted, _DEFAULTS, _sandbox_values(settings))
+    if environ.get("DYNO") and merged.sandbox:
+        raise SettingsError(
+            "ONTRAPORT_APP_ID and ONTRAPORT_API_KEY are missing: on a dyno nobody tries out the sandbox"
+        )
     return _complete(settings, merged, tables)
 
 

@@ -7,4 +7,4 @@ from app.logs import configure_logs
 
 # A command's output is for the person or program that gave it; what went wrong beside it is on stderr.
 configure_logs(level=logging.WARNING)
-main()
+main(prog_name="relay")

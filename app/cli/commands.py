@@ -61,9 +61,14 @@ def prepare_beat(settings: Settings) -> None:
 
 
 def flower_environ(settings: Settings) -> dict[str, str]:
-    """Flower's password goes through the environment: a command line can be read by everybody."""
+    """Flower's password goes through the environment: a command line can be read by everybody.
+
+    Without one it listens on the loopback address only, and its API (read-only, too) is open there.
+    """
     password = settings.console_password.reveal()
-    return {"FLOWER_BASIC_AUTH": f"relay:{password}"} if password else {}
+    if password:
+        return {"FLOWER_BASIC_AUTH": f"relay:{password}"}
+    return {"FLOWER_UNAUTHENTICATED_API": "true"}
 
 
 def _worker(name: str, queues: str, threads: int) -> Command:

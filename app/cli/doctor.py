@@ -13,7 +13,7 @@ from app.cli.checkup.relay import check_address, check_alerts, check_settings, c
 from app.cli.checkup.store import check_store
 from app.cli.checkup.ultracart import check_ultracart
 from app.cli.store import local_settings
-from app.errors import InstanceMismatch, RelayError, SettingsError, StoreUnavailable
+from app.errors import InstanceMismatch, ModeMismatch, RelayError, SettingsError, StoreUnavailable
 from app.services import build_services
 from app.settings import Settings
 
@@ -54,6 +54,9 @@ def _with_store(settings: Settings) -> Iterator[Check]:
         services = build_services(settings)
     except StoreUnavailable as error:
         yield wrong("Redis", str(error), "Start it, or correct REDIS_URL")
+        return
+    except ModeMismatch as error:
+        yield wrong("mode of the store", str(error), "Until then nothing goes in or out")
         return
     except InstanceMismatch as error:
         yield wrong("instance mark", str(error), "See `relay init --help` before anything else")

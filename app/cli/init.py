@@ -1,7 +1,5 @@
 """`relay init`: whose store this is; for app.cli.main only."""
 
-import sys
-
 import click
 
 from app.cli.store import local_settings
@@ -21,12 +19,15 @@ def init(accept_empty: bool) -> None:
     settings = local_settings()
     client = connect_store(settings, WORKER_TIMEOUT_SECONDS)
     try:
-        mark = instance.open_store(client, settings.data_dir, settings.relay_instance)
-    except InstanceMismatch as mismatch:
+        mark = instance.open_store(
+            client, settings.data_dir, settings.relay_instance, sandbox=settings.sandbox
+        )
+    except InstanceMismatch:
         if not accept_empty or client.exists(instance.KEY):
-            click.echo(f"relay: {mismatch}", err=True)
-            sys.exit(1)
-        mark = instance.accept_empty(client, settings.data_dir, settings.relay_instance)
+            raise
+        mark = instance.accept_empty(
+            client, settings.data_dir, settings.relay_instance, sandbox=settings.sandbox
+        )
         click.echo(
             "accepted: for 105 s nothing is handed out, then what happened until now is looked up in the CRM "
             "before it is written (`relay look-first`). Next: `relay ledger import FILE` if you have an "

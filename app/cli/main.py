@@ -1,6 +1,7 @@
 """The `relay` command: one group, a module a command; nobody imports it."""
 
 import json
+import os
 from typing import Any
 
 import click
@@ -25,11 +26,13 @@ from app.cli.setup import setup
 from app.cli.shadow import shadow
 from app.cli.status import status
 from app.cli.welcome import welcome
-from app.errors import RelayError, SettingsError
+from app.errors import ModeMismatch, RelayError, SettingsError
+from app.release import release_name
+from app.settings import load_settings
 
 
 class RelayGroup(click.Group):
-    """Turns what the relay raises on purpose into one line and an exit code: 2 for settings, else 1.
+    """Turns what the relay raises on purpose into one line and an exit code: 2 where settings must change.
 
     Whoever asked for JSON gets it: `{"error": …}`.
     """
@@ -47,10 +50,32 @@ class RelayGroup(click.Group):
             click.echo(f"relay: {error}", err=True)
             if ctx.meta["as_json"]:
                 click.echo(json.dumps({"error": str(error)}))
-            ctx.exit(2 if isinstance(error, SettingsError) else 1)
+            ctx.exit(2 if isinstance(error, SettingsError | ModeMismatch) else 1)
+
+
+def _tell_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        click.echo(f"relay {_release()}")
+        ctx.exit()
+
+
+def _release() -> str:
+    """Wrong settings are no reason not to tell the version."""
+    try:
+        return release_name(load_settings(os.environ).relay_release)
+    except SettingsError:
+        return release_name()
 
 
 @click.group(cls=RelayGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_tell_version,
+    help="Show version and release.",
+)
 def main() -> None:
     """Brings every UltraCart sale to ONTRAPORT exactly once, in order, with proof."""
 

@@ -11,6 +11,7 @@ import click
 
 from app.cli import commands
 from app.cli.commands import Command
+from app.cli.store import check_given_store
 from app.errors import SettingsError
 from app.settings import Settings, load_settings
 
@@ -60,7 +61,10 @@ def flower(host: str, port: int | None) -> None:
 
 
 def _settings() -> Settings:
-    """Settings for real work: neither an embedded store nor the sandbox runs beside a single process."""
+    """Settings for real work: neither an embedded store nor the sandbox runs beside a single process.
+
+    Raises SettingsError, ModeMismatch.
+    """
     settings = load_settings(os.environ)
     if settings.sandbox:
         raise SettingsError(
@@ -68,6 +72,7 @@ def _settings() -> Settings:
         )
     if not settings.redis_url:
         raise SettingsError("REDIS_URL is missing: the embedded store is part of `relay run` alone")
+    check_given_store(settings)
     return settings
 
 

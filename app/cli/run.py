@@ -3,17 +3,26 @@
 import os
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
 
 from app.cli import commands
+from app.cli.store import check_given_store
 from app.cli.supervisor import valkey
 from app.cli.supervisor.claims import LOOPBACK, check_ports, own_directory
 from app.cli.supervisor.loop import Supervisor
 from app.cli.supervisor.output import Console
 from app.cli.supervisor.process import ProcessSpec, Stage
+from app.errors import StoreUnavailable
+from app.services import check_mode, drop_sandbox
 from app.settings import Settings, load_settings
+
+DROPPED = (
+    "what was tried in the sandbox is dropped: the store begins anew for the real ONTRAPORT account, "
+    "which is live from now on"
+)
 
 
 @click.command()
@@ -22,10 +31,13 @@ def run() -> None:
     settings = load_settings(os.environ)
     with own_directory(settings.data_dir) as run_dir:
         check_ports(ports(settings))
+        check_given_store(settings)
         specs = plan(settings, run_dir)
         width = max(len(spec.name) for spec in specs)
-        code = Supervisor(specs, run_dir, Console(width)).run()
-        (run_dir / "redis.url").unlink(missing_ok=True)
+        try:
+            code = Supervisor(specs, run_dir, Console(width)).run()
+        finally:
+            (run_dir / "redis.url").unlink(missing_ok=True)
     sys.exit(code)
 
 
@@ -42,7 +54,7 @@ def plan(settings: Settings, run_dir: Path) -> list[ProcessSpec]:
     if not url:
         store, spec = valkey.prepare(settings)
         url = store.url
-        specs.append(spec)
+        specs.append(replace(spec, ready=partial(_is_ours, store, replace(settings, redis_url=url))))
     _write_url(run_dir / "redis.url", url)
     commands.prepare_beat(settings)
     # Children need not know that their store is embedded, nor where the supervisor was started.
@@ -51,6 +63,22 @@ def plan(settings: Settings, run_dir: Path) -> list[ProcessSpec]:
         replace(spec, environ={**shared, **spec.environ})
         for spec in _own_processes(replace(settings, redis_url=url))
     ]
+
+
+def _is_ours(store: valkey.EmbeddedStore, settings: Settings) -> bool:
+    """Whether the embedded store can be used now; what the sandbox left there goes before a real account's.
+
+    Raises ModeMismatch where it is a real account's and the keys are missing.
+    """
+    try:
+        if not store.answers():
+            return False
+        if drop_sandbox(settings):
+            click.echo(f"relay: {DROPPED}")
+        check_mode(settings)
+    except StoreUnavailable:
+        return False
+    return True
 
 
 def _own_processes(settings: Settings) -> list[ProcessSpec]:

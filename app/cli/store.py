@@ -1,10 +1,11 @@
 """How the commands find the store of the relay that they are about; for app.cli only."""
 
 import os
+from contextlib import suppress
 from dataclasses import replace
 
-from app.errors import SettingsError
-from app.services import Services, build_services
+from app.errors import SettingsError, StoreUnavailable
+from app.services import Services, build_services, check_mode
 from app.settings import Settings, load_settings
 
 
@@ -20,6 +21,16 @@ def local_settings() -> Settings:
             "or set RELAY_DATA_DIR or REDIS_URL to those of the relay that you mean"
         )
     return replace(settings, redis_url=file.read_text().strip())
+
+
+def check_given_store(settings: Settings) -> None:
+    """Refuses the store of REDIS_URL before anything runs on it. Raises ModeMismatch.
+
+    One that is away may come later than the processes that wait for it; they check it when they open it.
+    """
+    if settings.redis_url:
+        with suppress(StoreUnavailable):
+            check_mode(settings)
 
 
 def open_services() -> Services:

@@ -1,4 +1,4 @@
-"""Whose store this is (a mark in Redis, in the data directory and in RELAY_INSTANCE), and since when."""
+"""Whose store this is (a mark in Redis, in the data directory and in RELAY_INSTANCE), made how and when."""
 
 import secrets
 from datetime import datetime
@@ -6,11 +6,25 @@ from pathlib import Path
 
 import redis
 
-from app.errors import InstanceMismatch
+from app.errors import InstanceMismatch, ModeMismatch
 from app.store.connection import INSTANCE_HELP, store_errors
 from app.store.records import milliseconds, moment, text
 
 KEY = "relay:instance"
+# How it was made: the ids that the stand-in gave are strangers' in the real account, and what waits for that
+# must not be "delivered" to the stand-in.
+MODE = "mode"
+SANDBOX, LIVE = "sandbox", "live"
+MADE_IN_SANDBOX = (
+    "This store was made in sandbox mode: what it holds was done in the stand-in, and its ids would be "
+    "strangers' in the real ONTRAPORT account. Nothing goes in or out. Set REDIS_URL to a database of its "
+    "own (or empty this one with FLUSHDB, if nothing else lies in it), then `relay init --accept-empty`"
+)
+MADE_LIVE = (
+    "This store is that of a real ONTRAPORT account, but ONTRAPORT_APP_ID and ONTRAPORT_API_KEY are missing: "
+    "what waits for the account would go to the sandbox. Nothing goes in or out. Set both keys; for a trial "
+    "set another RELAY_DATA_DIR, or REDIS_URL to a database of its own"
+)
 # The mark that this store's one took the place of: other machines that know that one come good by themselves.
 REPLACES = "relay:replaces"
 LOOK_FIRST = "relay:look_first"
@@ -21,26 +35,52 @@ def known_mark(data_dir: Path, configured: str) -> str:
     return configured or remembered(data_dir, "instance")
 
 
-def open_store(client: redis.Redis, data_dir: Path, configured: str) -> str:
+def open_store(client: redis.Redis, data_dir: Path, configured: str, *, sandbox: bool) -> str:
     """The mark under which this relay may write; a first start makes one. Idempotent.
 
-    Raises InstanceMismatch when Redis came back empty or is another relay's, StoreUnavailable when it is
-    down.
+    Raises InstanceMismatch when Redis came back empty or is another relay's, ModeMismatch when it was made in
+    the other mode, StoreUnavailable when it is down.
     """
     known = known_mark(data_dir, configured)
     with store_errors():
         stored = client.get(KEY)
     if stored is None and known:
         raise InstanceMismatch(INSTANCE_HELP)
-    if stored is None:
-        return _begin(client, data_dir, configured)
-    if known and text(stored) != known and not _succeeds(client, known):
+    if stored is not None and known and text(stored) != known and not _succeeds(client, known):
         raise InstanceMismatch(INSTANCE_HELP)
-    remember(data_dir, "instance", text(stored))
-    return text(stored)
+    mark = text(stored) if stored is not None else _begin(client, configured, sandbox=sandbox)
+    check_mode(client, sandbox=sandbox)
+    _keep_mode(client, sandbox=sandbox)
+    remember(data_dir, "instance", mark)
+    return mark
 
 
-def accept_empty(client: redis.Redis, data_dir: Path, configured: str) -> str:
+def check_mode(client: redis.Redis, *, sandbox: bool) -> None:
+    """Only reads; a store that is not begun is in no mode yet. Raises ModeMismatch, StoreUnavailable."""
+    with store_errors():
+        made = client.get(MODE)
+    if made is not None and text(made) != _mode(sandbox):
+        raise ModeMismatch(MADE_LIVE if sandbox else MADE_IN_SANDBOX)
+
+
+def drop_sandbox(client: redis.Redis, data_dir: Path, configured: str) -> bool:
+    """Empties a store that was made in sandbox mode and begins it as a live one; False if it is none.
+
+    For a store that this relay alone has. One that is under another mark than the one we know stays as it is.
+    """
+    known = known_mark(data_dir, configured)
+    with store_errors():
+        stored, made = client.get(KEY), client.get(MODE)
+    if made is None or text(made) != SANDBOX or (known and text(stored or b"") != known):
+        return False
+    # The files go first: if this ends here, the next start finds the sandbox's store once more.
+    for file in (data_dir / "instance", *data_dir.glob("live-*")):
+        file.unlink(missing_ok=True)
+    remember(data_dir, "instance", _begin(client, configured, sandbox=False, empty=True))
+    return True
+
+
+def accept_empty(client: redis.Redis, data_dir: Path, configured: str, *, sandbox: bool) -> str:
     """Makes this Redis ours in place of one that is lost: under RELAY_INSTANCE or a new mark; an existing one
     stays. What happened until now is looked up in the CRM before it is written.
     """
@@ -49,7 +89,9 @@ def accept_empty(client: redis.Redis, data_dir: Path, configured: str) -> str:
         if known and not configured:
             client.set(REPLACES, known)
         client.set(LOOK_FIRST, milliseconds_now(client))
-    return _begin(client, data_dir, configured)
+    mark = _begin(client, configured, sandbox=sandbox)
+    remember(data_dir, "instance", mark)
+    return mark
 
 
 def live_since(
@@ -84,15 +126,33 @@ def milliseconds_now(client: redis.Redis) -> int:
     return int(seconds) * 1000 + int(microseconds) // 1000
 
 
-def _begin(client: redis.Redis, data_dir: Path, configured: str) -> str:
+def _begin(client: redis.Redis, configured: str, *, sandbox: bool, empty: bool = False) -> str:
+    """Mark, mode and birth at once; of two that begin the first one counts. `empty` throws all out before."""
     fresh = configured or secrets.token_hex(12)
+    with store_errors(), client.pipeline(transaction=True) as pipe:
+        born_ms = milliseconds_now(client)
+        if empty:
+            pipe.flushdb()
+        for key, value in ((KEY, fresh), (MODE, _mode(sandbox)), ("relay:born", born_ms)):
+            pipe.set(key, value, nx=True)
+        pipe.get(KEY)
+        stored = pipe.execute()[-1]
+    return text(stored)
+
+
+def _keep_mode(client: redis.Redis, *, sandbox: bool) -> None:
+    """A store of an earlier version does not tell its mode: it is that of whoever opens it first.
+
+    Two of both modes may open it at the same moment, so the one that came second looks again.
+    """
     with store_errors():
-        client.set(KEY, fresh, nx=True)
-        client.set("relay:born", milliseconds_now(client), nx=True)
-        stored = client.get(KEY)
-    mark = text(stored) if stored else fresh
-    remember(data_dir, "instance", mark)
-    return mark
+        told = client.exists(MODE) or client.set(MODE, _mode(sandbox), nx=True)
+    if not told:
+        check_mode(client, sandbox=sandbox)
+
+
+def _mode(sandbox: bool) -> str:
+    return SANDBOX if sandbox else LIVE
 
 
 def _succeeds(client: redis.Redis, known: str) -> bool:

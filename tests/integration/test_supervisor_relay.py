@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -163,8 +164,24 @@ def test_flower_shows_the_workers_and_refuses_to_control_them(relay):
     wait_until(
         lambda: "worker-1@" in requests.get(f"{address}/workers", timeout=5).text, 20, what="the worker"
     )
-    refused = requests.post(f"{address}/api/worker/shutdown/worker-1@x", timeout=5)
-    assert refused.status_code in {401, 403}
+    for page in ("workers", "tasks"):
+        assert requests.get(f"{address}/api/{page}", timeout=10).status_code == 200
+    for order in ("worker/shutdown/worker-1@x", "task/send-task/tasks.sale", "task/revoke/1"):
+        assert requests.post(f"{address}/api/{order}", data="{}", timeout=5).status_code == 403
+
+
+def answers(relay: Relay, name: str) -> bool:
+    """What a healthcheck says."""
+    return relay.command("probe", name).returncode == 0
+
+
+def test_a_probe_tells_of_each_process_on_the_embedded_store(relay):
+    for name in ("web", "worker", "worker-1", "items", "flower"):
+        wait_until(partial(answers, relay, name), 20, what=name)
+    for name, code, word in (("worker-7", 1, "does not answer"), ("bogus", 2, "there is no process bogus")):
+        told = relay.command("probe", name)
+        assert (told.returncode, told.stdout, len(told.stderr.splitlines())) == (code, "", 1), told
+        assert word in told.stderr
 
 
 def test_a_signal_ends_everything_within_thirty_seconds(relay):

@@ -198,7 +198,9 @@ def test_times_without_an_offset_are_utc(load):
 def test_a_dyno_without_redis_is_refused(load):
     with pytest.raises(SettingsError, match="REDIS_URL is missing"):
         load(DYNO="web.1")
-    assert load(DYNO="web.1", REDIS_URL="redis://host:1").redis_url == "redis://host:1"
+    with pytest.raises(SettingsError, match="ONTRAPORT_APP_ID and ONTRAPORT_API_KEY are missing"):
+        load(DYNO="web.1", REDIS_URL="redis://host:1")
+    assert load(**REAL, DYNO="web.1", REDIS_URL="redis://host:1").redis_url == "redis://host:1"
 
 
 @pytest.mark.parametrize(("verify", "word"), [("true", "required"), ("false", "none")])

@@ -1,5 +1,7 @@
 """Which processes a relay is made of, and how the command line finds its settings wrong."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,9 @@ from app.cli.run import plan, ports
 from app.cli.supervisor.process import Stage
 from app.cli.welcome import banner
 from app.queue import PROBE_QUEUE, WORKER_QUEUES
+from app.release import VERSION
 from app.settings import Settings, load_settings
+from tests.servers import ROOT
 
 REAL = {
     "ONTRAPORT_APP_ID": "app",
@@ -90,7 +94,14 @@ def test_the_console_password_is_on_no_command_line(load, run_dir):
     specs = plan(load(CONSOLE_PASSWORD="s3cret"), run_dir)
     flower = next(spec for spec in specs if spec.name == "flower")
     assert flower.environ["FLOWER_BASIC_AUTH"] == "relay:s3cret"
+    assert "FLOWER_UNAUTHENTICATED_API" not in flower.environ
     assert not any("s3cret" in word for spec in specs for word in spec.command)
+
+
+def test_without_a_password_flowers_api_is_open_on_the_loopback_address_alone(load, run_dir):
+    flower = next(spec for spec in plan(load(), run_dir) if spec.name == "flower")
+    assert flower.environ["FLOWER_UNAUTHENTICATED_API"] == "true"
+    assert {"--address=127.0.0.1", "--read_only=True"} <= set(flower.command)
 
 
 def test_the_banner_of_sandbox_mode_says_so_and_the_real_one_does_not(load):
@@ -107,6 +118,22 @@ def test_a_wrong_setting_ends_with_2_and_one_line(command, monkeypatch):
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 2
     assert result.stderr.splitlines() == ["relay: PORT=many: a whole number from 1 to 65535 is expected"]
+
+
+def test_the_version_is_told_whatever_the_settings_are(monkeypatch):
+    monkeypatch.setenv("RELAY_RELEASE", "3f2a91bc04d7aa")
+    assert CliRunner().invoke(main, ["--version"]).stdout == f"relay {VERSION}+3f2a91bc04d7\n"
+    monkeypatch.setenv("PORT", "many")
+    result = CliRunner().invoke(main, ["--version"])
+    assert (result.exit_code, result.stdout) == (0, f"relay {VERSION}\n")
+
+
+def test_as_a_module_the_program_is_called_relay_too(tmp_path):
+    command = [sys.executable, "-m", "app.cli", "--help"]
+    told = subprocess.run(
+        command, env={"PYTHONPATH": str(ROOT)}, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert told.stdout.startswith("Usage: relay [OPTIONS] COMMAND")
 
 
 @pytest.mark.parametrize("process", ["web", "worker", "items", "beat", "flower"])
