@@ -10,6 +10,7 @@ import click
 from app.cli import ledger_file
 from app.cli.store import open_services
 from app.store import look_first
+from app.store.instance import mode
 from app.store.ledger_copy import Merged, merge, rows
 
 SHOWN = 20
@@ -33,7 +34,8 @@ def export(file: Path, as_json: bool) -> None:
     safe.
     """
     services = open_services()
-    head = {"instance": services.mark, "taken_at": services.clock().isoformat(timespec="seconds")}
+    taken_at = services.clock().isoformat(timespec="seconds")
+    head = {"instance": services.mark, "mode": mode(services.settings.sandbox), "taken_at": taken_at}
     number = ledger_file.write(file, head, rows(services.client, services.scripts))
     click.echo(json.dumps({"rows": number}) if as_json else f"{number} rows written to {file}")
 
@@ -48,13 +50,14 @@ def import_(file: Path, as_json: bool) -> None:
     of one order) are left out and listed, and it ends with 1.
     """
     services = open_services()
-    for _ in ledger_file.read(file):
+    ours = mode(services.settings.sandbox)
+    for _ in ledger_file.read(file, ours):
         """To its end before anything is written: a file that is cut off changes nothing."""
     # Before the first row and after the last: what is handed out meanwhile would not know them all.
     look_first.begin(services.client)
     fates: Counter[str] = Counter()
     contradictions: list[Merged] = []
-    for row in ledger_file.read(file):
+    for row in ledger_file.read(file, ours):
         merged = merge(services.client, services.scripts, services.mark, row)
         fates[merged.fate] += 1
         if merged.reason:

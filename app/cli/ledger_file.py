@@ -28,13 +28,19 @@ def write(file: Path, head: Mapping[str, Any], rows: Iterable[Row]) -> int:
     return number
 
 
-def read(file: Path) -> Iterator[Row]:
-    """The rows; raises NoLedger at what is not as `write` makes it, at the latest at the end."""
+def read(file: Path, mode: str = "") -> Iterator[Row]:
+    """The rows; raises NoLedger at what is not as `write` makes it, at the latest at the end.
+
+    Also where it was exported in another `mode` than this: its ids are strangers' in this account. Exports of
+    earlier versions do not tell theirs.
+    """
     try:
         with _open(file, "rt", compressed=file.suffix == ".gz") as lines:
             head = json.loads(next(lines, "{}"))
             if head.get("relay_ledger") != VERSION:
                 raise NoLedger(f"{file} is no ledger that this version of the relay can read")
+            if mode and head.get("mode", mode) != mode:
+                raise NoLedger(f"{file} is of a {head['mode']} store and this relay is {mode}: not imported")
             number = 0
             for line in lines:
                 fields = json.loads(line)

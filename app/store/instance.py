@@ -59,7 +59,7 @@ def check_mode(client: redis.Redis, *, sandbox: bool) -> None:
     """Only reads; a store that is not begun is in no mode yet. Raises ModeMismatch, StoreUnavailable."""
     with store_errors():
         made = client.get(MODE)
-    if made is not None and text(made) != _mode(sandbox):
+    if made is not None and text(made) != mode(sandbox):
         raise ModeMismatch(MADE_LIVE if sandbox else MADE_IN_SANDBOX)
 
 
@@ -133,7 +133,7 @@ def _begin(client: redis.Redis, configured: str, *, sandbox: bool, empty: bool =
         born_ms = milliseconds_now(client)
         if empty:
             pipe.flushdb()
-        for key, value in ((KEY, fresh), (MODE, _mode(sandbox)), ("relay:born", born_ms)):
+        for key, value in ((KEY, fresh), (MODE, mode(sandbox)), ("relay:born", born_ms)):
             pipe.set(key, value, nx=True)
         pipe.get(KEY)
         stored = pipe.execute()[-1]
@@ -146,12 +146,13 @@ def _keep_mode(client: redis.Redis, *, sandbox: bool) -> None:
     Two of both modes may open it at the same moment, so the one that came second looks again.
     """
     with store_errors():
-        told = client.exists(MODE) or client.set(MODE, _mode(sandbox), nx=True)
+        told = client.exists(MODE) or client.set(MODE, mode(sandbox), nx=True)
     if not told:
         check_mode(client, sandbox=sandbox)
 
 
-def _mode(sandbox: bool) -> str:
+def mode(sandbox: bool) -> str:
+    """The word for it in the store, and in what is exported from it."""
     return SANDBOX if sandbox else LIVE
 
 

@@ -135,6 +135,7 @@ def test_what_the_sandbox_left_is_dropped_with_all_that_the_directory_knew_of_it
     before.inbox.admit([arrival()], "DEMO")
     # As earlier versions noted it in sandbox mode too.
     instance.live_since(client, relay.data_dir, ACCOUNT, None, datetime(2026, 1, 1, tzinfo=UTC))
+    assert drop_sandbox(relay.sandbox) is False, "a trial goes on where it was"
     assert drop_sandbox(relay.live) is True
     assert set(client.scan_iter()) == {b"relay:instance", b"mode", b"relay:born"}
     now = datetime(2026, 3, 1, tzinfo=UTC)

@@ -94,6 +94,8 @@ def trial(tmp_path: Path, account: Sandbox) -> Iterator[Trial]:
 
 def test_a_trial_becomes_a_real_relay_by_its_keys_alone_and_never_the_reverse(trial: Trial, account: Sandbox):
     trial.start()
+    exported = trial.directory / "tried.jsonl"
+    assert trial.command("ledger", "export", str(exported)).returncode == 0
     tried = (trial.directory / "var" / "instance").read_text()
     trial.stop()
 
@@ -108,6 +110,11 @@ def test_a_trial_becomes_a_real_relay_by_its_keys_alone_and_never_the_reverse(tr
     wait_until(lambda: trial.delivered() == 1, 30, what="the sale", every=1.0)
     assert [sale["external_order_id"] for sale in account.ledger()["transactions"]] == [after.id]
     known = trial.status()["events"]
+    imported = trial.command("ledger", "import", str(exported), changes=trial.keys)
+    assert imported.returncode == 1
+    assert (
+        imported.stderr == f"relay: {exported} is of a sandbox store and this relay is live: not imported\n"
+    )
     trial.stop()
 
     refused = trial.command("run")
