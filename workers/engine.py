@@ -10,10 +10,11 @@ import structlog
 
 from app import policies
 from app.delivery.attempt import Attempt, patiently
+from app.delivery.probe import KEYS_REFUSED, forbidden_type
 from app.delivery.versions import InForce
 from app.errors import DeliveryFailure, FailureClass, LeaseLost, Postponed, StoreUnavailable
 from app.events import Kind, Outcome, Skipped, Transmission
-from app.ontraport.client import object_path
+from app.ontraport.client import CONTACTS, PRODUCTS, object_path
 from app.services import Services
 from app.store.records import milliseconds, moment
 from app.store.transmissions import Ending, Nothing, Settlement
@@ -196,15 +197,27 @@ class Engine:
         return failure
 
     def _forbidden(self, attempt: Attempt, failure: DeliveryFailure) -> DeliveryFailure:
-        """403 of one record is its own trouble; if its whole type may not be read either, it is the key's.
+        """403 of one record or of one type of object is its own trouble; of another type too, the key's.
 
         Raises Postponed when it cannot be found out now: the next attempt meets the same 403 and asks again.
         """
+        refused = object_path(failure.path)
+        probed = self._probe(attempt, refused)
+        if probed is None:
+            return failure
+        if probed.failure is FailureClass.PERMISSION:
+            probed = self._probe(attempt, PRODUCTS if refused == CONTACTS else CONTACTS)
+            if probed is None:
+                return forbidden_type(failure, refused)
+        if probed.failure in KEYS_REFUSED:
+            return DeliveryFailure(FailureClass.AUTH, failure.reason, failure.hint, failure.status)
+        return probed
+
+    def _probe(self, attempt: Attempt, path: str) -> DeliveryFailure | None:
+        """Why this type of object cannot be read now; None if it can."""
         client = self._services.ontraport[attempt.transmission.account]
         try:
-            attempt.call(lambda call: client.probe(call, object_path(failure.path)))
-        except DeliveryFailure as probed:
-            if probed.failure in (FailureClass.PERMISSION, FailureClass.AUTH):
-                return DeliveryFailure(FailureClass.AUTH, failure.reason, failure.hint, failure.status)
-            return probed
-        return failure
+            attempt.call(lambda call: client.probe(call, path))
+        except DeliveryFailure as failure:
+            return failure
+        return None

@@ -1,12 +1,18 @@
-"""The probe of a closed gate: one cheap read within the budget of nobody's work."""
+"""Probes: one cheap read that opens a closed gate, and what a read that is refused means."""
+
+from dataclasses import replace
 
 from app.delivery.attempt import Call
 from app.errors import DeliveryFailure, FailureClass
+from app.ontraport.calls import TRANSACTIONS
+from app.ontraport.client import CONTACTS, PRODUCTS, OntraportClient
 from app.services import Services
 
 PROBE_SECONDS = 30.0
 # No record is asked for that exists, so that a 403 is the key's as well.
 KEYS_REFUSED = frozenset({FailureClass.AUTH, FailureClass.PERMISSION})
+
+TYPES = {CONTACTS: "contacts", PRODUCTS: "products", TRANSACTIONS: "transactions (sales)"}
 
 
 def probe_account(services: Services, account: str) -> bool:
@@ -17,7 +23,7 @@ def probe_account(services: Services, account: str) -> bool:
     """
     call = Call.unrecorded(PROBE_SECONDS)
     try:
-        services.ontraport[account].probe(call)
+        _read(services.ontraport[account], call)
     except DeliveryFailure as failure:
         if failure.failure in KEYS_REFUSED:
             services.gates.close_for_keys(account, failure.reason)
@@ -25,3 +31,24 @@ def probe_account(services: Services, account: str) -> bool:
         return False
     services.gates.open(account)
     return True
+
+
+def _read(client: OntraportClient, call: Call) -> None:
+    """Reads contacts, or products where the key may not use contacts: one type's 403 is not the key's."""
+    try:
+        client.probe(call)
+    except DeliveryFailure as failure:
+        if failure.failure is not FailureClass.PERMISSION:
+            raise
+        client.probe(call, PRODUCTS)
+
+
+def forbidden_type(failure: DeliveryFailure, path: str) -> DeliveryFailure:
+    """The refusal of a key that may read other types of objects, but not those of `path`."""
+    objects = TYPES[path]
+    return replace(
+        failure,
+        reason=f"{failure.reason}: the API key may not use {objects} in ONTRAPORT",
+        hint=f"Give the key's user the permission for {objects} in ONTRAPORT, then say `relay dead replay`",
+        field=path.removeprefix("/"),
+    )

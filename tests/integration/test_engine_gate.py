@@ -120,17 +120,29 @@ def test_403_of_everything_closes_the_gate(engine: Engine):
     assert engine.count("dead") == 0
 
 
-def test_403_of_everything_about_sales_closes_the_gate_and_burns_none(engine: Engine):
-    orders = [Order() for _ in range(3)]
-    refused = {"kind": "answer", "status": 403, "body": "Forbidden"}
-    engine.sandbox.faults({"match": {"object": 46}, "do": refused})
+@pytest.mark.parametrize(
+    ("match", "words"),
+    [
+        ({"object": 46}, "transactions (sales)"),
+        ({"path": "/Products"}, "products"),
+        ({"path": "/Contacts(/.*)?"}, "contacts"),
+    ],
+)
+def test_403_of_one_type_of_object_is_a_dead_letter_and_the_gate_stays_open(
+    engine: Engine, match: dict[str, object], words: str
+):
+    orders = [Order() for _ in range(2)]
+    engine.sandbox.faults({"match": match, "do": {"kind": "answer", "status": 403, "body": "Forbidden"}})
     engine.worker()
     engine.admit(*orders)
-    await_gate(engine, "auth")
-    wait_until(lambda: engine.count("running") == 0, what="the calls in flight")
-    assert engine.count("dead") == 0
+    wait_until(lambda: engine.count("dead") == len(orders), what="the dead letters")
+    assert engine.services.gates.read(ACCOUNT) is None
+    letters = engine.services.dead_letters.list(ACCOUNT)
+    assert {letter.failure for letter in letters} == {"permission"}
+    assert all(f"the API key may not use {words} in ONTRAPORT" in letter.reason for letter in letters)
     engine.sandbox.faults()
-    engine.services.gates.open(ACCOUNT)
+    for letter in letters:
+        engine.services.dead_letters.replay(letter.id)
     engine.delivered(*orders)
 
 

@@ -36,6 +36,16 @@ def test_keys_that_are_refused_behind_a_breaker_are_told_as_such(
     assert reason(services) == "auth"
 
 
+@pytest.mark.parametrize("path", ["/Contacts", "/Products"])
+def test_keys_that_may_not_use_one_type_of_object_are_not_refused(
+    services: Services, sandbox: Sandbox, path: str
+):
+    services.gates.close(ACCOUNT, "breaker", "503", 15)
+    sandbox.faults({"match": {"path": path}, "do": {"kind": "answer", "status": 403, "body": "No."}})
+    assert probe_account(services, ACCOUNT)
+    assert reason(services) == ""
+
+
 def test_a_crm_that_is_away_is_no_refusal_of_the_keys(services: Services, sandbox: Sandbox):
     services.gates.close(ACCOUNT, "breaker", "503", 15)
     answers(sandbox, 503)

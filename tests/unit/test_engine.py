@@ -154,12 +154,41 @@ def test_each_failure_has_its_settlement_and_its_word_to_the_account(
 
 @pytest.mark.parametrize("probed", [F.PERMISSION, F.AUTH])
 def test_a_403_of_everything_is_the_keys(bench: Bench, probed: F):
-    bench.desk.crm.endings["probe"] = [failure(probed)]
+    bench.desk.crm.endings["probe"] = [failure(probed)] * 2
     settlement = bench.end(failure(F.PERMISSION, status=403, path="/transaction/processManual"))
     assert settlement.ending is Ending.POSTPONED
     assert settlement.failure == F.AUTH
     assert bench.gates.told == [("close", "auth")]
-    assert bench.desk.crm.sent == [("probe", "/Transactions")]
+    asked = ["/Transactions", "/Contacts"] if probed is F.PERMISSION else ["/Transactions"]
+    assert bench.desk.crm.sent == [("probe", path) for path in asked]
+
+
+@pytest.mark.parametrize(
+    ("called", "type_", "other", "words"),
+    [
+        ("/transaction/processManual", "/Transactions", "/Contacts", "transactions (sales)"),
+        ("/Products", "/Products", "/Contacts", "products"),
+        ("/Contacts/saveorupdate", "/Contacts", "/Products", "contacts"),
+    ],
+)
+def test_a_403_of_one_type_of_object_is_a_dead_letter_that_names_it(
+    bench: Bench, called: str, type_: str, other: str, words: str
+):
+    bench.desk.crm.endings["probe"] = [failure(F.PERMISSION)]
+    settlement = bench.end(failure(F.PERMISSION, status=403, path=called))
+    assert (settlement.ending, settlement.failure) == (Ending.DEAD, F.PERMISSION)
+    assert f"the API key may not use {words} in ONTRAPORT" in settlement.reason
+    assert "`relay dead replay`" in settlement.reason
+    assert bench.gates.told == []
+    assert bench.desk.crm.sent == [("probe", type_), ("probe", other)]
+
+
+@pytest.mark.parametrize("second", [F.RETRYABLE, F.THROTTLED])
+def test_a_403_whose_second_probe_tells_nothing_burns_nothing(bench: Bench, second: F):
+    bench.desk.crm.endings["probe"] = [failure(F.PERMISSION), failure(second)]
+    settlement = bench.end(failure(F.PERMISSION, status=403, path="/Products"))
+    assert settlement.ending is not Ending.DEAD
+    assert ("close", "auth") not in bench.gates.told
 
 
 def test_a_403_that_cannot_be_weighed_now_is_met_again(bench: Bench):
