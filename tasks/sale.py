@@ -8,7 +8,7 @@ from app.delivery.attempt import Attempt
 from app.delivery.contacts import Contact, with_contact
 from app.delivery.logged_sales import log_sale
 from app.delivery.notes import write_note
-from app.delivery.products import product_ids
+from app.delivery.products import with_products
 from app.delivery.referrers import credit, partner_of, with_stranger
 from app.delivery.shop import full_order
 from app.delivery.tags import write_tags
@@ -63,7 +63,10 @@ def _sell(attempt: Attempt, plan: SalePlan) -> tuple[str, str]:
             field="payment_dts",
         )
     # Products first: while another transmission makes one, nothing of the budget is spent on this one.
-    products = product_ids(attempt, plan.lines)
+    return with_products(attempt, plan.lines, lambda products: _log(attempt, plan, products))
+
+
+def _log(attempt: Attempt, plan: SalePlan, products: Mapping[str, str]) -> tuple[str, str]:
     partner, buyer = partner_of(attempt, plan.affiliate_id), plan.contact
     if plan.affiliate_id and not partner:
         buyer = with_stranger(attempt, buyer, plan.affiliate_id)

@@ -62,7 +62,9 @@ def set_product(item_id: str, product: str, product_id: str, merchant: str, as_j
     services, chosen = _open(merchant)
     _check(item_id.strip(), product.strip(), product_id)
     found, remark = (product_id, "") if product_id else _look_up(services, chosen, product.strip())
-    services.product_map.set(chosen.account, chosen.id, item_id.strip(), product.strip(), found)
+    services.product_map.set(
+        chosen.account, chosen.id, item_id.strip(), product.strip(), found, by_hand=bool(product_id)
+    )
     if as_json:
         click.echo(json.dumps({"item_id": item_id, "product_name": product, "product_id": found}))
     else:

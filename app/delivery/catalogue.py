@@ -4,8 +4,7 @@ from decimal import Decimal
 
 from app.delivery.attempt import Attempt
 from app.delivery.contacts import group_hash
-from app.delivery.products import product_ids
-from app.errors import DeliveryFailure, FailureClass
+from app.delivery.products import with_products
 from app.relay.items import ItemPlan
 from app.relay.lines import SaleLine
 
@@ -17,19 +16,11 @@ def write_product(attempt: Attempt, plan: ItemPlan) -> str:
 
     A product that was deleted in ONTRAPORT is looked for by name, or made again.
     """
-    try:
-        return _write(attempt, plan)
-    except DeliveryFailure as failure:
-        if failure.failure is not FailureClass.GONE:
-            raise
-    attempt.complete([(f"p:{attempt.transmission.account}", plan.item_id, "")])
-    return _write(attempt, plan)
-
-
-def _write(attempt: Attempt, plan: ItemPlan) -> str:
-    account = attempt.transmission.account
     line = SaleLine(plan.item_id, plan.product_name, plan.price or ZERO, 1, plan.description)
-    product_id = product_ids(attempt, [line])[plan.item_id]
+    return with_products(attempt, [line], lambda products: _write(attempt, plan, products[plan.item_id]))
+
+
+def _write(attempt: Attempt, plan: ItemPlan, product_id: str) -> str:
     fields = {"name": plan.product_name, "description": plan.description}
     if plan.price is not None:
         fields["price"] = f"{plan.price:.2f}"
@@ -37,7 +28,7 @@ def _write(attempt: Attempt, plan: ItemPlan) -> str:
     written = group_hash({**filled, "product": product_id})
     if attempt.transmission.ledger.get("x:written") == written:
         return product_id
-    client = attempt.services.ontraport[account]
+    client = attempt.services.ontraport[attempt.transmission.account]
     attempt.call(lambda call: client.update_product(product_id, filled, call))
     attempt.complete([(attempt.row, "x:written", written), (attempt.row, "x:product", product_id)])
     return product_id

@@ -76,11 +76,18 @@ def hold_contact(attempt: Attempt, email: str) -> None:
 
 def forget_contact(attempt: Attempt, contact: Contact) -> None:
     """The CRM no longer knows the id (merged or deleted): the next upsert finds the right one."""
-    forgotten: list[Write] = [(contact.row, "id", "")]
-    forgotten += [
-        (contact.row, name, "") for name in contact.fields if name.startswith("h:") or name == "lref"
-    ]
-    attempt.complete(forgotten)
+    attempt.complete(
+        [(contact.row, "id", ""), *((contact.row, name, "") for name in contact.fields if _of_its_id(name))]
+    )
+
+
+def _forgotten(fields: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in fields.items() if name != "id" and not _of_its_id(name)}
+
+
+def _of_its_id(name: str) -> bool:
+    """Whether a field of the row says what was written to this very contact."""
+    return name.startswith("h:") or name == "lref"
 
 
 def changed_groups(plan: ContactPlan, fields: Mapping[str, str]) -> tuple[str, ...]:
@@ -126,7 +133,11 @@ def _write(attempt: Attempt, plan: ContactPlan, known: _Known) -> Contact:
         attempt.call(lambda call: client.update_contact(contact_id, sent.fields, call))
     else:
         body = contact_body(sent)
-        contact_id = attempt.call(lambda call: client.upsert_contact(body, call))
+        before, contact_id = contact_id, attempt.call(lambda call: client.upsert_contact(body, call))
+        if before and contact_id != before:
+            # It was merged or made anew: of what was written to the one before, nothing is known of this one.
+            forget_contact(attempt, Contact(row, fields, before))
+            return _write(attempt, plan, replace(known, fields=_forgotten(fields)))
     attempt.complete(_writes(row, contact_id, plan, groups))
     return Contact(row, fields, contact_id, stale)
 

@@ -1,7 +1,7 @@
 """How a call of ONTRAPORT's API is made, recorded, paged and judged; for app.ontraport alone."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,7 +56,12 @@ class AccountCalls:
         return None
 
     def _pages(
-        self, path: str, field: str, value: str | int, fields: str, permit: Callable[[], CallContext]
+        self,
+        path: str,
+        field: str,
+        value: str | int | Sequence[str | int],
+        fields: str,
+        permit: Callable[[], CallContext],
     ) -> Iterator[list[Mapping[str, Any]]]:
         """The rows that match, page by page, newest id first, each once.
 
@@ -126,9 +131,12 @@ def _unfailing(report: Callable[[], None]) -> None:
         log.warning("exchange.unrecorded", error=type(error).__name__)
 
 
-def condition(field: str, value: str | int) -> str:
-    """A condition of the list calls. https://api.ontraport.com/doc/#criteria"""
-    return json.dumps([{"field": {"field": field}, "op": "=", "value": {"value": value}}])
+def condition(field: str, value: str | int | Sequence[str | int]) -> str:
+    """A condition of the list calls: a value, or one of several. https://api.ontraport.com/doc/#criteria"""
+    if isinstance(value, str | int):
+        return json.dumps([{"field": {"field": field}, "op": "=", "value": {"value": value}}])
+    values = {"list": [{"value": one} for one in value]}
+    return json.dumps([{"field": {"field": field}, "op": "IN", "value": values}])
 
 
 def number(text: str) -> str | int:

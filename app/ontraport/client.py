@@ -6,12 +6,12 @@ its class, but LeaseLost, which the context's `check` raises: then nothing was s
 https://api.ontraport.com/doc/
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from app.errors import FailureClass
-from app.http.answers import Call
-from app.ontraport.calls import TRANSACTIONS, AccountCalls, condition, data_of, number
+from app.http.answers import Call, as_text
+from app.ontraport.calls import PAGE_ROWS, TRANSACTIONS, AccountCalls, condition, data_of, number
 from app.ontraport.context import CallContext
 from app.ontraport.fields import ContactField, field_request, read_contact_fields
 from app.ontraport.schemas import TRANSACTION_FIELDS, LoggedTransaction, load_transaction
@@ -64,6 +64,20 @@ class OntraportClient(AccountCalls):
         """The id of the oldest product with exactly this name; None if there is none."""
         return self._find(PRODUCTS, "name", name, context)
 
+    def existing_products(self, ids: Collection[str], permit: Callable[[], CallContext]) -> set[str]:
+        """Those of these products that the account lists; raises rather than end early.
+
+        `permit` gives the context of each request: one, and one more where some are missing.
+        """
+        wanted, found = sorted(set(ids)), set[str]()
+        for begin in range(0, len(wanted), PAGE_ROWS):
+            some = wanted[begin : begin + PAGE_ROWS]
+            for page in self._pages(PRODUCTS, "id", [number(one) for one in some], "id", permit):
+                found |= {as_text(row["id"]) for row in page}
+                if found.issuperset(some):
+                    break
+        return found & set(wanted)
+
     def create_product(self, body: Mapping[str, Any], context: CallContext) -> str:
         """Create a product; its id. Not idempotent: names are not unique.
 
@@ -114,8 +128,8 @@ class OntraportClient(AccountCalls):
         """Ask for a record that does not exist; raises what stands in the way of reading `object_path`.
 
         After a 403: probe the refused call's own object type (`CONTACTS`, `PRODUCTS`, or `TRANSACTIONS`
-        for a sale). If that answers `permission` too, the key as a whole is refused, and the account's
-        gate closes; if it succeeds, only the one record is, and the others go on.
+        for a sale), and where that answers `permission` too, another one. If both are refused, the key as a
+        whole is, and the account's gate closes; else only the record, or its type.
         """
         field = "contact_id" if object_path == TRANSACTIONS else "id"
         query: dict[str, str | int] = {"range": 1, "listFields": "id", "condition": condition(field, 0)}

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import time
 
 import click
 
@@ -18,7 +19,9 @@ from app.sandbox.server import DEFAULT_KEY, DEFAULT_RATE, create_sandbox, make_s
 @click.option("--api-key", default=DEFAULT_KEY, show_default=True)
 def main(port: int, host: str, rate: int, app_id: str, api_key: str) -> None:
     """Serve in the foreground; exit 0 when asked to stop."""
-    server = make_sandbox_server(create_sandbox(rate, app_id, api_key), host, port)
+    # A restart forgets all: what it makes then bears other ids, or it would be taken for what was before.
+    first_id = int(time.time()) % 100_000 * 100 + 1
+    server = make_sandbox_server(create_sandbox(rate, app_id, api_key, first_id=first_id), host, port)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     click.echo(f"sandbox ONTRAPORT on http://{host}:{server.port}/ontraport/1")
     server.serve_forever()

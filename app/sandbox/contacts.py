@@ -6,9 +6,8 @@ ignored silently, so are values that a drop-down does not have.
 
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from itertools import count
 from typing import Any
 
 from app.sandbox.fields import CONTACT_EDITABLE, CONTACT_FIELDS, as_text
@@ -21,10 +20,17 @@ FIRST_CUSTOM_FIELD = 1500
 class Contacts:
     """All contacts by id; every method is one atomic step unless its docstring says otherwise."""
 
-    def __init__(self, lock: threading.RLock, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        lock: threading.RLock,
+        clock: Callable[[], datetime],
+        ids: Iterator[int],
+        field_keys: Iterator[int],
+    ) -> None:
         self._lock = lock
         self._clock = clock
-        self._ids = count(1)
+        self._ids = ids
+        self._field_keys = field_keys
         self.by_id: dict[str, Contact] = {}
         self.tags: dict[str, str] = {}
         self.notes: list[Note] = []
@@ -93,7 +99,7 @@ class Contacts:
         with self._lock:
             words = (spec.get("options") or {}).get("add", [])
             made = CustomField(
-                key=f"f{FIRST_CUSTOM_FIELD + len(self.custom_fields)}",
+                key=f"f{next(self._field_keys)}",
                 alias=alias,
                 type=kind,
                 required=as_text(spec.get("required", 0)),

@@ -3,8 +3,9 @@
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import count
 
-from app.sandbox.contacts import Contacts
+from app.sandbox.contacts import FIRST_CUSTOM_FIELD, Contacts
 from app.sandbox.products import Products
 from app.sandbox.sales import Sales
 
@@ -17,14 +18,17 @@ def utc_now() -> datetime:
 class Ledger:
     """Contacts, products and sales under one lock, so that a snapshot of all of them is consistent."""
 
-    def __init__(self, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, clock: Callable[[], datetime] = utc_now, first_id: int = 1) -> None:
         self.lock = threading.RLock()
         self._clock = clock
+        self._ids = [count(first_id) for _ in range(3)]
+        self._field_keys = count(FIRST_CUSTOM_FIELD + first_id - 1)
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything and count ids from 1 again."""
+        """Forget everything. No id is given twice: what was deleted stays unknown, as in the real one."""
+        contacts, products, sales = self._ids
         with self.lock:
-            self.contacts = Contacts(self.lock, self._clock)
-            self.products = Products(self.lock, self._clock)
-            self.sales = Sales(self.lock, self._clock, self.contacts.by_id, self.products.by_id)
+            self.contacts = Contacts(self.lock, self._clock, contacts, self._field_keys)
+            self.products = Products(self.lock, self._clock, products)
+            self.sales = Sales(self.lock, self._clock, self.contacts.by_id, self.products.by_id, sales)

@@ -1,9 +1,8 @@
 """Products, in memory, thread-safe; for app.sandbox only. Neither name nor external_id need be unique."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
-from itertools import count
 from typing import Any
 
 from app.sandbox.fields import PRODUCT_EDITABLE, PRODUCT_FIELDS, as_text
@@ -14,10 +13,10 @@ from app.sandbox.refusals import NOT_FOUND, Refused
 class Products:
     """All products by id; every method is one atomic step."""
 
-    def __init__(self, lock: threading.RLock, clock: Callable[[], datetime]) -> None:
+    def __init__(self, lock: threading.RLock, clock: Callable[[], datetime], ids: Iterator[int]) -> None:
         self._lock = lock
         self._clock = clock
-        self._ids = count(1)
+        self._ids = ids
         self.by_id: dict[str, Product] = {}
 
     def create(self, values: Mapping[str, Any]) -> Product:

@@ -5,10 +5,9 @@ Nothing is idempotent here: a second sale with the same external_order_id is a s
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import count
 
 from app.sandbox.fields import REFUNDED, TRANSACTION_FIELDS, VOID
 from app.sandbox.records import Contact, Line, LineAsked, Product, SaleAsked, Transaction
@@ -26,12 +25,13 @@ class Sales:
         clock: Callable[[], datetime],
         contacts: Mapping[str, Contact],
         products: Mapping[str, Product],
+        ids: Iterator[int],
     ) -> None:
         self._lock = lock
         self._clock = clock
         self._contacts = contacts
         self._products = products
-        self._ids = count(1)
+        self._ids = ids
         self.by_id: dict[str, Transaction] = {}
 
     def log(self, asked: SaleAsked, stored_order_id: str) -> Transaction:

@@ -34,14 +34,15 @@ def create_sandbox(
     api_key: str = DEFAULT_KEY,
     simple_key: str = DEFAULT_KEY,
     clock: Callable[[], datetime] = utc_now,
+    first_id: int = 1,
 ) -> Flask:
-    """A sandbox of its own, with an empty ledger and an empty shop.
+    """A sandbox of its own, with an empty ledger that counts from `first_id`, and an empty shop.
 
     `rate` requests per rolling minute to ONTRAPORT, 0 for no limit; the shop has UltraCart's own limits.
     """
     app = Flask(__name__, static_folder=None)
     shop = Shop(simple_key, clock)
-    state = State(app_id, api_key, RateLimiter(rate), Ledger(clock), shop, Journal(clock))
+    state = State(app_id, api_key, RateLimiter(rate), Ledger(clock, first_id), shop, Journal(clock))
     app.extensions["sandbox"] = state
     for part in (ontraport, ultracart, ultracart_control, control):
         app.register_blueprint(part.routes)

@@ -1,7 +1,8 @@
 """The mapping item id → ONTRAPORT product that people keep at run time; the settings file's stands below it.
 
 `map:<account>` holds names, `p:<account>` the product ids that were found, made or named, and
-`map-file:<account>` the settings file's names as they were followed last.
+`map-file:<account>` the settings file's names as they were followed last. An id that a person named is
+noted in the product's own row of the ledger.
 For app.services and app.cli.
 """
 
@@ -11,8 +12,16 @@ from collections.abc import Mapping
 import redis
 
 from app.store.connection import store_errors
+from app.store.ledger import Ledger
 from app.store.polling import Polling
 from app.store.records import row, text
+
+BY_HAND = "x:by_hand"
+
+
+def product_row(account: str, item_id: str) -> str:
+    """The row that whoever finds, makes or forgets an item's product writes alone."""
+    return Ledger.row(account, f"product:{item_id}")
 
 
 class ProductMap:
@@ -37,11 +46,23 @@ class ProductMap:
         with store_errors():
             return row(self._client.hgetall(f"p:{account}"))
 
-    def set(self, account: str, merchant_id: str, item_id: str, name: str, product_id: str = "") -> None:
-        """Gives the item another product: by id, or by the name under which it is looked for at first use."""
+    def set(
+        self,
+        account: str,
+        merchant_id: str,
+        item_id: str,
+        name: str,
+        product_id: str = "",
+        *,
+        by_hand: bool = False,
+    ) -> None:
+        """Gives the item another product: by id, or by the name under which it is looked for at first use.
+
+        `by_hand`: the id is a person's word; should ONTRAPORT not have it, no other takes its place.
+        """
         with store_errors():
             self._client.hset(f"map:{account}", item_id, name)
-        self._changed(account, merchant_id, item_id, product_id)
+        self._changed(account, merchant_id, item_id, product_id, by_hand=by_hand)
 
     def unset(self, account: str, merchant_id: str, item_id: str) -> bool:
         """Forgets what `set` said; False when it said nothing."""
@@ -70,10 +91,16 @@ class ProductMap:
                 self._client.set(key, json.dumps(dict(products)))
         return len(changed)
 
-    def _changed(self, account: str, merchant_id: str, item_id: str, product_id: str) -> None:
+    def _changed(
+        self, account: str, merchant_id: str, item_id: str, product_id: str, *, by_hand: bool = False
+    ) -> None:
         """The product is looked for anew, and the item sent anew though its own content is as it was."""
         with store_errors(), self._client.pipeline() as pipe:
             pipe.incr(f"map-version:{account}")
+            if by_hand:
+                pipe.hset(product_row(account, item_id), BY_HAND, product_id)
+            else:
+                pipe.hdel(product_row(account, item_id), BY_HAND)
             if product_id:
                 pipe.hset(f"p:{account}", item_id, product_id)
             else:
