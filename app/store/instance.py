@@ -50,7 +50,8 @@ def open_store(client: redis.Redis, data_dir: Path, configured: str, *, sandbox:
         raise InstanceMismatch(INSTANCE_HELP)
     mark = text(stored) if stored is not None else _begin(client, configured, sandbox=sandbox)
     check_mode(client, sandbox=sandbox)
-    _keep_mode(client, sandbox=sandbox)
+    if not sandbox:
+        _keep_mode(client)
     remember(data_dir, "instance", mark)
     return mark
 
@@ -140,15 +141,13 @@ def _begin(client: redis.Redis, configured: str, *, sandbox: bool, empty: bool =
     return text(stored)
 
 
-def _keep_mode(client: redis.Redis, *, sandbox: bool) -> None:
-    """A store of an earlier version does not tell its mode: it is that of whoever opens it first.
+def _keep_mode(client: redis.Redis) -> None:
+    """A store of an earlier version does not tell its mode: whoever opens it with keys makes it a live one.
 
-    Two of both modes may open it at the same moment, so the one that came second looks again.
+    Sandbox mode makes it nothing, since a sandbox's store may be dropped. Raises StoreUnavailable.
     """
     with store_errors():
-        told = client.exists(MODE) or client.set(MODE, mode(sandbox), nx=True)
-    if not told:
-        check_mode(client, sandbox=sandbox)
+        client.set(MODE, LIVE, nx=True)
 
 
 def mode(sandbox: bool) -> str:

@@ -78,18 +78,18 @@ def test_a_data_directory_and_an_accepted_store_make_no_exception(
             instance.open_store(client, data_dir, "", sandbox=other == instance.SANDBOX)
 
 
-@pytest.mark.parametrize(("first", "other"), BOTH)
-def test_a_store_of_an_earlier_version_is_in_the_mode_of_its_first_opener(
-    client: redis.Redis, relay: Relay, first: str, other: str
+def test_a_store_of_an_earlier_version_becomes_live_with_keys_and_is_never_dropped(
+    client: redis.Redis, relay: Relay
 ):
-    mark = build_services(relay.of(first)).mark
+    mark = build_services(relay.sandbox).mark
     client.delete(instance.MODE)
-    check_mode(relay.of(other))
-    assert not client.exists(instance.MODE), "to look decides nothing"
-    assert build_services(relay.of(first)).mark == mark
-    assert client.get(instance.MODE) == first.encode()
+    assert build_services(relay.sandbox).mark == mark
+    assert not client.exists(instance.MODE), "a trial of it decides nothing"
+    assert drop_sandbox(relay.live) is False
+    assert build_services(relay.live).mark == mark
+    assert client.get(instance.MODE) == b"live"
     with pytest.raises(ModeMismatch):
-        build_services(relay.of(other))
+        build_services(relay.sandbox)
 
 
 def test_only_one_of_two_modes_begins_an_empty_store(client: redis.Redis, relay: Relay, monkeypatch):
