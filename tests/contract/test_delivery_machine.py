@@ -47,7 +47,8 @@ T = TypeVar("T")
 
 BEGIN = 1_800_000_000.0
 CLOCK = "test:clock"
-ORDERS, CUSTOMERS, MOST_REFUNDED = 4, 2, 3
+# More orders than a worker with one thread has in its window.
+ORDERS, CUSTOMERS, MOST_REFUNDED = 6, 2, 3
 # Half of the workers are to be stopped somewhere.
 TROUBLE = (*(None for _ in Seam), *Seam)
 # The clock is put forward or back by no more in all.
