@@ -119,6 +119,7 @@ def test_without_a_key_it_says_so(engine: Engine):
         "WEBHOOK_USERNAME": "u", "WEBHOOK_PASSWORD": "p",
     }  # fmt: skip
     engine.environment |= real
+    engine.valkey.client.set("mode", "live")
     done = relay(engine, "reconcile", "--json")
     assert done.returncode == 2
     assert "ULTRACART_SIMPLE_KEY" in json.loads(done.stdout)["error"]
