@@ -124,6 +124,7 @@ class FakeOntraport:
     sent: list[tuple[str, Any]] = field(default_factory=list)
     endings: dict[str, list[Any]] = field(default_factory=dict)
     contact_of_email: str | None = "7"
+    ignored: set[str] = field(default_factory=set)
 
     def names(self) -> list[str]:
         """The calls that were made, by name."""
@@ -136,8 +137,9 @@ class FakeOntraport:
             raise ending
         return ending
 
-    def upsert_contact(self, body: Mapping[str, Any], call: Any) -> str:
-        """Contact 7, unless told otherwise."""
+    def upsert_contact(self, body: Mapping[str, Any], call: Any, listed: Any) -> str:
+        """Contact 7, unless told otherwise; every field is kept but those in `ignored`."""
+        listed(set(body) - self.ignored)
         return str(self._end("upsert_contact", body, "7"))
 
     def find_contact(self, email: str, call: Any) -> str | None:

@@ -6,6 +6,7 @@ from hashlib import blake2b
 from typing import TypeVar
 
 from app.delivery.attempt import Attempt
+from app.delivery.custom_fields import doubt_fields
 from app.errors import DeliveryFailure, FailureClass
 from app.relay.bodies import contact_body
 from app.relay.contacts import ContactPlan
@@ -133,7 +134,10 @@ def _write(attempt: Attempt, plan: ContactPlan, known: _Known) -> Contact:
         attempt.call(lambda call: client.update_contact(contact_id, sent.fields, call))
     else:
         body = contact_body(sent)
-        before, contact_id = contact_id, attempt.call(lambda call: client.upsert_contact(body, call))
+        listed: set[str] = set()
+        before = contact_id
+        contact_id = attempt.call(lambda call: client.upsert_contact(body, call, listed.update))
+        doubt_fields(attempt, {name for name, value in sent.fields.items() if value and name not in listed})
         if before and contact_id != before:
             # It was merged or made anew: of what was written to the one before, nothing is known of this one.
             forget_contact(attempt, Contact(row, fields, before))

@@ -47,6 +47,12 @@ def read_id(data: Any, name: str = "id") -> str | None:
     return None
 
 
+def read_names(data: Any) -> frozenset[str]:
+    """The fields that the answer to a write lists: all of a new record, of a known one those set."""
+    places = (data, data.get("attrs")) if isinstance(data, dict) else ()
+    return frozenset(name for place in places if isinstance(place, dict) for name in place)
+
+
 def read_rows(data: Any) -> list[Mapping[str, Any]] | None:
     """The rows of a list answer; None if it is no list: that must not pass for 'nothing found'."""
     if data is None or data in ("", {}):

@@ -94,7 +94,10 @@ class AccountCalls:
         return rows
 
     def _written(self, call: Call, context: CallContext, name: str = "id") -> str:
-        answer = self._call(call, context)
+        return self._id_in(call, self._call(call, context), name)
+
+    @staticmethod
+    def _id_in(call: Call, answer: Answer, name: str = "id") -> str:
         found = read_id(data_of(answer), name)
         if found is None:
             raise unreadable(call, answer, f"the {name} of what was written")

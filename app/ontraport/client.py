@@ -11,6 +11,7 @@ from typing import Any
 
 from app.errors import FailureClass
 from app.http.answers import Call, as_text
+from app.ontraport.answers import read_names
 from app.ontraport.calls import PAGE_ROWS, TRANSACTIONS, AccountCalls, condition, data_of, number
 from app.ontraport.context import CallContext
 from app.ontraport.fields import ContactField, field_request, read_contact_fields
@@ -32,12 +33,21 @@ class OntraportClient(AccountCalls):
 
     texts = _TEXTS
 
-    def upsert_contact(self, body: Mapping[str, Any], context: CallContext) -> str:
+    def upsert_contact(
+        self,
+        body: Mapping[str, Any],
+        context: CallContext,
+        listed: Callable[[Collection[str]], None] = lambda names: None,
+    ) -> str:
         """Create or update the contact with this e-mail; its id. Idempotent.
 
+        `listed` is told which fields the answer names: one that the account lacks is ignored silently.
         https://api.ontraport.com/doc/#create-or-merge-an-object
         """
-        return self._written(Call("POST", f"{CONTACTS}/saveorupdate", body), context)
+        call = Call("POST", f"{CONTACTS}/saveorupdate", body)
+        answer = self._call(call, context)
+        listed(read_names(data_of(answer)))
+        return self._id_in(call, answer)
 
     def update_contact(self, contact_id: str, fields: Mapping[str, Any], context: CallContext) -> None:
         """Set fields of a known contact; others stay. Idempotent. `gone` if it was merged or deleted.

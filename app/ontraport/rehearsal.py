@@ -40,7 +40,8 @@ class RehearsedClient(OntraportClient):
     def _call(self, call: Call, context: CallContext) -> Answer:
         if call.method != "GET":
             self._report(call, Answer(error=NOT_SENT), context, self._now(), 0)
-            return _answer({"id": _new_id(call.path), "invoice_id": _new_id(call.path)})
+            made = {"id": _new_id(call.path), "invoice_id": _new_id(call.path)}
+            return _answer({**(call.body or {}), **made})
         if any(NEW in str(value) for value in call.query.values()):
             return _answer([])
         self._book()

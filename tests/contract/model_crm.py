@@ -85,7 +85,7 @@ class Crm:
 
     # What the CRM's client does.
 
-    def upsert_contact(self, body: Mapping[str, Any], call: Call) -> str:
+    def upsert_contact(self, body: Mapping[str, Any], call: Call, listed: Any = None) -> str:
         """May be repeated, so that it is done at once or never. No address goes from newer to older."""
         email, address = str(body["email"]), int(body.get("address", 0))
         self._world.send(email, call)

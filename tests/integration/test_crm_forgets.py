@@ -6,7 +6,7 @@ import requests
 from tests.integration.engine import ACCOUNT, LOG, Engine, arrivals
 from tests.integration.orders import Order
 from tests.integration.relay import OPEN
-from tests.integration.snapshots import Told, delivery_of, item, new_oid, paid
+from tests.integration.snapshots import Told, auto_order, delivery_of, item, new_oid, paid
 from tests.servers import Sandbox, wait_until
 
 pytestmark = pytest.mark.server
@@ -36,6 +36,14 @@ def sold(engine: Engine, order: Order) -> list[str]:
     """The products of the one sale of that order in the CRM."""
     [found] = [row for row in engine.sandbox.ledger()["transactions"] if row["external_order_id"] == order.id]
     return [line["product_id"] for line in found["lines"]]
+
+
+def status_of(engine: Engine, order: Order) -> str:
+    """What the contact's field shows, as people see it."""
+    ledger = engine.sandbox.ledger()
+    [key] = [key for key, alias in ledger["custom_fields"].items() if alias == "Auto Order Status"]
+    [contact] = [row for row in ledger["contacts"] if row["email"] == order.address]
+    return str(contact["fields"].get(key, ""))
 
 
 def make_product(engine: Engine, name: str) -> str:
@@ -99,6 +107,27 @@ def test_items_go_on_when_the_crm_has_forgotten_them(engine: Engine, how: str):
     assert product_of(engine, one) != old
     [found] = engine.sandbox.ledger()["products"]
     assert found["price"] == "12.50"
+
+
+@pytest.mark.parametrize("how", ["reset", "kill"])
+@pytest.mark.parametrize("customer", ["known", "new"])
+def test_an_auto_orders_status_stands_though_the_crm_has_forgotten_its_fields(
+    engine: Engine, how: str, customer: str
+):
+    engine.worker(constants=SOON)
+    one = Order()
+    tell(engine, paid(one), auto_order("auto_order_create", 7, one, "2026-03-02T10:00:00-05:00"))
+    assert status_of(engine, one) == "active"
+    forget(engine, how)
+    other = one if customer == "known" else Order()
+    ended = {"canceled_dts": "2026-03-05T10:00:00-05:00", "cancel_reason": "Too dear"}
+    at = "2026-03-05T10:00:00-05:00"
+    tell(engine, auto_order("auto_order_cancel", 8, other, at, "canceled", enabled=False, **ended))
+    assert status_of(engine, other) == "cancelled"
+    tell(engine, paid(other, "order_update"), paid(Order(email=other.address)))
+    [contact] = engine.sandbox.ledger()["contacts"]
+    assert contact["fields"]["firstname"] == "Jane"
+    assert not any(engine.sandbox.ledger()["duplicates"].values())
 
 
 def test_a_product_that_a_person_named_by_its_id_is_not_replaced(engine: Engine):

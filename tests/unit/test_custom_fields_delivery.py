@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from app.delivery.custom_fields import custom_values
-from app.errors import DeliveryFailure
+from app.delivery.custom_fields import custom_values, doubt_fields
+from app.errors import DeliveryFailure, Postponed
 from app.ontraport.fields import ContactField
 from tests.attempts import ACCOUNT, Desk, FakeOntraport, failure
 
@@ -77,3 +77,38 @@ def test_a_field_of_unknown_outcome_is_looked_for_before_it_is_made_again(desk: 
     assert custom_values(desk.attempt(), {"Last Refund Amount": "2.50"}) == {"f1500": "2.50"}
     assert made(desk) == 1
     assert desk.ledger.custom_field(ACCOUNT, "Last Refund Amount")
+
+
+def gone(desk: Desk) -> None:
+    """A person has deleted every field."""
+    assert isinstance(desk.crm, Account)
+    desk.crm.fields = {"Another": ContactField("Another", "f1500", "text", {})}
+
+
+def test_what_is_known_is_believed_for_an_hour_and_then_made_again_if_it_is_gone(desk: Desk):
+    custom_values(desk.attempt(), {"Last Refund Amount": "2.50"})
+    gone(desk)
+    desk.ledger.move(3_599)
+    assert custom_values(desk.attempt(), {"Last Refund Amount": "2.50"}) == {"f1500": "2.50"}
+    desk.ledger.move(1)
+    assert custom_values(desk.attempt(), {"Last Refund Amount": "2.50"}) == {"f1501": "2.50"}
+    requests = len(desk.crm.sent)
+    assert custom_values(desk.attempt(), {"Last Refund Amount": "2.50"}) == {"f1501": "2.50"}
+    assert (made(desk), len(desk.crm.sent)) == (2, requests)
+
+
+def test_a_field_that_an_answer_does_not_list_is_made_again_at_once_if_it_is_gone(desk: Desk):
+    custom_values(desk.attempt(), NAMES)
+    gone(desk)
+    with pytest.raises(Postponed, match="no longer has the field"):
+        doubt_fields(desk.attempt(), {"f1500", "firstname"})
+    assert custom_values(desk.attempt(), {"Last Refund Amount": "2.50"}) == {"f1501": "2.50"}
+
+
+def test_a_field_that_is_there_though_an_answer_does_not_list_it_costs_one_look(desk: Desk):
+    custom_values(desk.attempt(), NAMES)
+    before = len(desk.crm.sent)
+    doubt_fields(desk.attempt(), {"firstname", "f99"})
+    assert len(desk.crm.sent) == before
+    doubt_fields(desk.attempt(), {"f1500"})
+    assert desk.crm.names()[before:] == ["contact_fields"]
