@@ -149,9 +149,9 @@ class Sandbox(Server):
         """What a person does who deletes a contact or merges it into another."""
         requests.delete(f"{self.base}/ledger/contacts/{contact_id}", timeout=10).raise_for_status()
 
-    def reset(self) -> None:
-        """An empty CRM without faults."""
-        requests.post(f"{self.base}/reset", timeout=10).raise_for_status()
+    def reset(self, **wanted: int) -> None:
+        """An empty CRM without faults; `first_id` is where its ids begin."""
+        requests.post(f"{self.base}/reset", json=wanted, timeout=10).raise_for_status()
 
 
 class Worker(Server):

@@ -55,12 +55,15 @@ def clear_faults() -> Response:
 
 @routes.post("/reset")
 def reset() -> Response:
-    """Empty ledger and shop, no faults, counts at zero; `{"rate": n}` sets the limit per minute (0: none)."""
+    """Empty ledger and shop, no faults, counts at zero.
+
+    `{"rate": n}` sets the limit per minute (0: none), `{"first_id": n}` where ids begin (else they go on).
+    """
     wanted: dict[str, Any] = request.get_json(force=True, silent=True) or {}
     here = state()
     here.faults.replace([])
     here.patience.reset()
-    here.ledger.reset()
+    here.ledger.reset(int(wanted["first_id"]) if "first_id" in wanted else None)
     here.shop.reset()
     here.journal.reset()
     here.traffic.reset()

@@ -108,11 +108,17 @@ def test_a_summary_of_the_ledger_leaves_out_the_objects(account):
 def test_a_reset_empties_the_ledger_and_can_set_the_rate(account):
     account.contact()
     account.fault({"kind": "answer", "status": 500})
-    assert account.control("POST", "/reset", {"rate": 1}).json() == {"rate": 1}
+    assert account.control("POST", "/reset", {"rate": 1, "first_id": 1}).json() == {"rate": 1}
     ledger = account.ledger()
     assert (ledger["contacts"], ledger["requests"]["total"]) == ([], 0)
     assert account.contact() == "1"
     assert account.api("GET", "/Contacts").status_code == 429
+
+
+def test_no_id_is_given_again_after_a_reset(account):
+    before = int(account.contact())
+    account.control("POST", "/reset")
+    assert int(account.contact()) == before + 1
 
 
 def test_the_page_shows_sales_and_escapes_what_it_shows(account):

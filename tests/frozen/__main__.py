@@ -19,6 +19,8 @@ def main(tree: Path, file: Path) -> None:
         valkey, sandbox = Valkey(Path(directory)), Sandbox(Path(directory))
         valkey.start()
         sandbox.start()
+        # The CRM is made again from its journal, which names records by their ids.
+        sandbox.reset(first_id=1)
         relay = Relay(tree, Path(directory), valkey, sandbox)
         try:
             tell(relay)

@@ -29,6 +29,7 @@ PARTLY = ("DEAD", "DONE", "INVALID", "RETRYING")
 def kept(request: pytest.FixtureRequest, valkey: Valkey, sandbox: Sandbox) -> dict[str, Any]:
     """The store on its server, and its CRM as it was."""
     found: dict[str, Any] = json.loads(request.param.read_text())
+    sandbox.reset(first_id=1)
     for one in found["crm"]:
         method, _, path = one["route"].partition(" ")
         url = f"{sandbox.base}/ontraport/1{path}"
