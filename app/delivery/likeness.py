@@ -29,7 +29,9 @@ def beside_a_good_one(services: Services, letter: DeadLetter, good_id: str = "")
     if not good_id:
         return Likeness("")
     here, there = letters.histories([letter])[0], letters.history(good_id)
-    refused = here.exchanges[-1] if here.exchanges else None
+    # After a refusal the relay may have looked why: what was refused comes before that.
+    failed = [one for one in here.exchanges if not 200 <= (one.get("status") or 0) < 300]
+    refused = next(reversed(failed or here.exchanges), None)
     if refused is None:
         return _payloads(good_id, here, there)
     what = f"{refused['method']} {_plain_path(refused)}"

@@ -157,7 +157,7 @@ def test_everything_can_be_taken_along_as_json_lines(engine: Engine, dead: list[
     assert set(found) == {f"order:{order.id}" for order in dead}
     one = found[f"order:{dead[0].id}"]
     assert one["payload"]["order_id"] == dead[0].id
-    assert one["exchanges"][-1]["status"] == 422
+    assert 422 in [exchange["status"] for exchange in one["exchanges"]]
     assert len(one["payload_sha256"]) == 64
     assert one["cents"] == 1000
     [named] = relay(engine, "dead", "export", one["id"]).stdout.splitlines()
