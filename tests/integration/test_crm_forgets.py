@@ -176,8 +176,8 @@ def test_what_is_not_surely_refused_is_no_reason_to_doubt_a_product(engine: Engi
 
 def test_a_product_that_was_made_just_now_and_is_not_listed_yet_is_not_made_twice(engine: Engine):
     engine.worker(constants={"app.delivery.attempt.QUIET_MS": 2_000})
-    # By external_id, by name, and when the sale was refused: only then is it listed.
-    lag = {"match": {"method": "GET", "path": "/Products"}, "times": 3, "do": {"kind": "lag", "seconds": 60}}
+    # By external_id, by name, and when the sale was refused; then by both again, should it be forgotten.
+    lag = {"match": {"method": "GET", "path": "/Products"}, "times": 5, "do": {"kind": "lag", "seconds": 60}}
     refused = {"match": {"path": LOG.split()[1]}, "times": 1, "do": {"kind": "answer", "status": 422}}
     engine.sandbox.faults(lag, refused)
     order = Order()
