@@ -28,6 +28,14 @@ def free_port() -> int:
 
 # How many times longer than on a quiet machine a condition may take before it counts as failed.
 PATIENCE = 4
+# The settings of a relay that is not in sandbox mode.
+REAL = {
+    "ONTRAPORT_APP_ID": "app",
+    "ONTRAPORT_API_KEY": "key",
+    "ULTRACART_MERCHANT_ID": "DEMO",
+    "WEBHOOK_USERNAME": "hook",
+    "WEBHOOK_PASSWORD": "pass",
+}
 
 
 def wait_until(

@@ -10,18 +10,11 @@ from app.errors import InstanceMismatch, ModeMismatch
 from app.services import build_inbox, build_services, check_mode, drop_sandbox
 from app.settings import Settings, load_settings
 from app.store import instance
-from tests.servers import Valkey
+from tests.servers import REAL, Valkey
 from tests.stores import ACCOUNT, arrival
 
 pytestmark = pytest.mark.server
 
-REAL = {
-    "ONTRAPORT_APP_ID": "app",
-    "ONTRAPORT_API_KEY": "key",
-    "ULTRACART_MERCHANT_ID": "DEMO",
-    "WEBHOOK_USERNAME": "hook",
-    "WEBHOOK_PASSWORD": "pass",
-}
 SWITCHED_ON = f"live:{ACCOUNT}"
 
 

@@ -14,18 +14,11 @@ from app.settings import load_settings
 from app.store import look_first
 from tests.integration.engine import ACCOUNT, LOG, Engine
 from tests.integration.orders import Order, delivery
-from tests.servers import ROOT, Web, wait_until
+from tests.servers import REAL, ROOT, Web, wait_until
 
 pytestmark = pytest.mark.server
 
 LIST = "GET /Transactions"
-REAL = {
-    "ONTRAPORT_APP_ID": "app",
-    "ONTRAPORT_API_KEY": "key",
-    "ULTRACART_MERCHANT_ID": "DEMO",
-    "WEBHOOK_USERNAME": "hook",
-    "WEBHOOK_PASSWORD": "pass",
-}
 
 
 def relay(environment: Mapping[str, str], *words: str) -> subprocess.CompletedProcess[str]:

@@ -14,7 +14,7 @@ from tests.contract.shops import ShopAt
 from tests.contract.test_shadow import log
 from tests.integration.engine import Engine
 from tests.integration.orders import Order, delivery, money
-from tests.servers import ROOT, wait_until
+from tests.servers import REAL, ROOT, wait_until
 
 pytestmark = pytest.mark.server
 
@@ -114,11 +114,7 @@ def test_what_the_crm_does_not_hold_is_said_and_not_sent_again(engine: Engine):
 
 
 def test_without_a_key_it_says_so(engine: Engine):
-    real = {
-        "ONTRAPORT_APP_ID": "a", "ONTRAPORT_API_KEY": "b", "ULTRACART_MERCHANT_ID": "DEMO",
-        "WEBHOOK_USERNAME": "u", "WEBHOOK_PASSWORD": "p",
-    }  # fmt: skip
-    engine.environment |= real
+    engine.environment |= REAL
     engine.valkey.client.set("mode", "live")
     done = relay(engine, "reconcile", "--json")
     assert done.returncode == 2
