@@ -15,9 +15,10 @@ from app.queue import envelopes
 from app.settings import MappingRules, Merchant, Settings
 from app.store import instance
 from app.store.alerts import AlertStore
+from app.store.async_inbox import AsyncInbox
 from app.store.budget import Budget
 from app.store.catalogue import Catalogue
-from app.store.connection import connect, setting
+from app.store.connection import connect, connect_async, setting
 from app.store.dead_letters import DeadLetters
 from app.store.gates import Gates
 from app.store.heartbeat import Heartbeat
@@ -78,11 +79,7 @@ class Services:
     @property
     def _retention(self) -> dict[str, int]:
         """How long what is over is kept, in seconds."""
-        return {
-            "payload_seconds": self.settings.payload_days * DAY,
-            "exchange_seconds": self.settings.exchange_days * DAY,
-            "ledger_seconds": self.settings.ledger_days * DAY,
-        }
+        return {**_spans(self.settings), "ledger_seconds": self.settings.ledger_days * DAY}
 
     @cached_property
     def synced(self) -> bool:
@@ -122,13 +119,7 @@ class Services:
     @cached_property
     def quarantine(self) -> Quarantine:
         """What could not be read."""
-        seconds = self._retention
-        return Quarantine(
-            self.client,
-            self.scripts,
-            payload_seconds=seconds["payload_seconds"],
-            exchange_seconds=seconds["exchange_seconds"],
-        )
+        return Quarantine(self.client, self.scripts, **_spans(self.settings))
 
     @cached_property
     def log(self) -> Log:
@@ -176,7 +167,7 @@ class Services:
     @cached_property
     def inbox(self) -> Inbox:
         """Admission for what is polled; the receiver has its own, which waits less long."""
-        return _inbox(self.settings, self.client, self.scripts, self.mark, self.clock)
+        return Inbox(self.client, self.scripts, mark=self.mark, **_spans(self.settings), clock=self.clock)
 
     @cached_property
     def polling(self) -> Polling:
@@ -268,21 +259,15 @@ def build_services(settings: Settings, clock: Callable[[], datetime] = utc_now) 
     return Services(settings, client, Scripts(client, envelopes()), mark, clock)
 
 
-def build_inbox(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Inbox:
+def build_inbox(settings: Settings, clock: Callable[[], datetime] = utc_now) -> AsyncInbox:
     """Admission for the receiver. Raises InstanceMismatch, StoreUnavailable."""
     client = connect_store(settings, RECEIVER_TIMEOUT_SECONDS)
     mark = _opened(settings, client, clock())
-    return _inbox(settings, client, Scripts(client, envelopes()), mark, clock)
+    connect = connect_async(settings.redis_url, tls_verify=settings.redis_tls_verify)
+    scripts = Scripts(client, envelopes())
+    return AsyncInbox(connect, client, scripts, mark=mark, **_spans(settings), clock=clock)
 
 
-def _inbox(
-    settings: Settings, client: redis.Redis, scripts: Scripts, mark: str, clock: Callable[[], datetime]
-) -> Inbox:
-    return Inbox(
-        client,
-        scripts,
-        mark=mark,
-        payload_seconds=settings.payload_days * DAY,
-        exchange_seconds=settings.exchange_days * DAY,
-        clock=clock,
-    )
+def _spans(settings: Settings) -> dict[str, int]:
+    """How long payloads and exchanges are kept, in seconds."""
+    return {"payload_seconds": settings.payload_days * DAY, "exchange_seconds": settings.exchange_days * DAY}

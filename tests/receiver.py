@@ -1,5 +1,6 @@
 """What the tests of the receiver share: an inbox in memory, settings, deliveries."""
 
+import asyncio
 import threading
 import time
 from base64 import b64encode
@@ -40,6 +41,9 @@ class FakeInbox:
             quarantined=fates.count("quarantined"),
             ids=ids,
         )
+
+    async def admit_async(self, items: Sequence[Arrival | Unreadable], merchant_id: str) -> Admission:
+        return await asyncio.to_thread(self.admit, items, merchant_id)
 
     def ready(self) -> None:
         self._fail_if_told(())

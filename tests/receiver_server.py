@@ -17,14 +17,13 @@ from pathlib import Path
 from typing import IO, Any
 
 import orjson
-from flask import Flask
 
 from app.events import Admission, Arrival, Unreadable
 from app.logs import configure_logs
 from app.web import body, create_app, server
 from app.web.body import LONGEST_SECONDS
+from app.web.lane import Lane, lane_of
 from app.web.lifetime import Lifetime
-from app.web.slow_senders import SlowSenders
 from tests.receiver import FakeInbox, settings
 
 SLOW_SECONDS = 1.0
@@ -44,13 +43,12 @@ class SlowInbox(FakeInbox):
         return super().admit(items, merchant_id)
 
 
-def create() -> Flask:
-    """The application in the server's worker; `/kept` tells what the inbox holds."""
+def create() -> Lane:
+    """The receiver in the server's worker; `/kept` tells what the inbox holds."""
     configure_logs(patient=True)
     lifetime = Lifetime()
     lifetime.watch()
     body.LONGEST_SECONDS = float(os.environ["TEST_LONGEST_SECONDS"])
-    SlowSenders(body.LONGEST_SECONDS).watch()
     inbox = SlowInbox()
     app = create_app(settings(), inbox, lifetime=lifetime)
 
@@ -59,7 +57,7 @@ def create() -> Flask:
         keys = [arrival.event.object_key for arrival in inbox.arrivals]
         return orjson.dumps({"arrivals": keys, "quarantine": len(inbox.quarantine), "begun": inbox.begun})
 
-    return app
+    return lane_of(app)
 
 
 class Running:

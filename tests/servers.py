@@ -183,12 +183,8 @@ class Web(Server):
     def __init__(self, directory: Path, env: Mapping[str, str]) -> None:
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
-        command = [
-            str(Path(sys.executable).with_name("granian")), "--interface", "wsgi", "--factory",
-            "app.web:create_app", "--host", "127.0.0.1", "--port", str(self.port), "--no-ws",
-            "--blocking-threads", "8",
-        ]  # fmt: skip
-        super().__init__(command, directory / "web.log", env)
+        command = [sys.executable, "-m", "app.web.server"]
+        super().__init__(command, directory / "web.log", {**env, "PORT": str(self.port)})
 
     def start(self) -> None:
         super().start()

@@ -9,24 +9,23 @@ import multiprocessing
 import os
 from pathlib import Path
 
-from flask import Flask
-
 from app.cli.supervisor.parent import ends_with
 from app.cli.supervisor.process import write_pid
 from app.settings import load_settings
-from app.web import create_app as create_receiver
+from app.web.lane import Lane
 from app.web.server import build_server
+from app.web.server import create_lane as create_receiver
 
 
-def create_app() -> Flask:
-    """The receiver's application, in a worker of the server."""
+def create_lane() -> Lane:
+    """The receiver, in a worker of the server."""
     main_process = multiprocessing.parent_process()
     if main_process is not None and main_process.pid is not None:
         ends_with(main_process.pid)()
-    application = create_receiver()
+    lane = create_receiver()
     if pid_file := os.environ.get("RELAY_PID_FILE"):
         write_pid(Path(pid_file), os.getpid())
-    return application
+    return lane
 
 
 def main() -> None:
@@ -34,7 +33,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--host", default="127.0.0.1")
     host = arguments.parse_args().host
-    build_server(load_settings(os.environ), host, "app.cli.web_process:create_app").serve()
+    build_server(load_settings(os.environ), host, "app.cli.web_process:create_lane").serve()
 
 
 if __name__ == "__main__":

@@ -1,10 +1,13 @@
 """How processes reach Redis, and what its errors mean. Only app.store and app.services use it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import redis
+from redis.asyncio import Connection as AsyncConnection
+from redis.asyncio import ConnectionPool as AsyncConnectionPool
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -20,9 +23,6 @@ INSTANCE_HELP = (
 
 def connect(url: str, *, tls_verify: bool, timeout_seconds: float, pool: int = 64) -> redis.Redis:
     """A pooled client that never retries by itself: a script that timed out may have run."""
-    options: dict[str, object] = {}
-    if url.startswith("rediss://") and not tls_verify:
-        options = {"ssl_cert_reqs": "none", "ssl_check_hostname": False}
     return redis.Redis.from_url(
         url,
         socket_timeout=timeout_seconds,
@@ -30,8 +30,25 @@ def connect(url: str, *, tls_verify: bool, timeout_seconds: float, pool: int = 6
         socket_keepalive=True,
         retry=Retry(NoBackoff(), 0),
         max_connections=pool,
-        **options,
+        **_tls(url, tls_verify),
     )
+
+
+def connect_async(url: str, *, tls_verify: bool) -> Callable[[], AsyncConnection]:
+    """Makes connections for an event loop, not yet open; whoever waits on them brings the time limit."""
+    pool = AsyncConnectionPool.from_url(
+        url,
+        socket_timeout=None,
+        socket_keepalive=True,
+        retry=AsyncRetry(NoBackoff(), 0),
+        **_tls(url, tls_verify),
+    )
+    return pool.make_connection
+
+
+def _tls(url: str, verify: bool) -> dict[str, Any]:
+    unverified = url.startswith("rediss://") and not verify
+    return {"ssl_cert_reqs": "none", "ssl_check_hostname": False} if unverified else {}
 
 
 @contextmanager

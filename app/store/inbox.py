@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import chain
@@ -16,7 +16,7 @@ from app.events import MOST_AMOUNT, Admission, Arrival, Fact, Unreadable
 from app.store.connection import store_errors
 from app.store.records import Codec, id_maker
 from app.store.scripting import Scripts
-from app.store.wire import Wire
+from app.store.wire import Argument, Wire
 
 EVENTS_PER_CALL = 500
 DEDUPE_SECONDS = 7 * 86400
@@ -60,12 +60,8 @@ class Inbox:
         deadline = time.monotonic() + LONGEST_SECONDS
         with store_errors():
             self._check_memory()
-            answers = [
-                self._call(items[i : i + EVENTS_PER_CALL], merchant_id, deadline)
-                for i in range(0, len(items), EVENTS_PER_CALL)
-            ]
-        accepted, duplicates, ignored, quarantined, ids = answers[0] if len(answers) == 1 else _sum(answers)
-        return Admission(accepted, duplicates, ignored, quarantined, tuple(map(bytes.decode, ids)))
+            answers = [self._call(call, merchant_id, deadline) for call in calls_of(items)]
+        return admission_of(answers)
 
     def ready(self) -> None:
         """A durable write within a second, or StoreUnavailable; also says when this is not our store."""
@@ -81,25 +77,53 @@ class Inbox:
     def _call(
         self, items: Sequence[Arrival | Unreadable], merchant_id: str, deadline: float
     ) -> Sequence[Any]:
+        with self._packing:
+            arguments = self._arguments(items, merchant_id, self._codec)
+        answer: Sequence[Any] = self._wire.run(arguments, deadline)
+        return answer
+
+    def _arguments(
+        self, items: Sequence[Arrival | Unreadable], merchant_id: str, codec: Codec
+    ) -> Sequence[Argument]:
+        """What admit.lua takes."""
         name = id_maker(self._clock())
         heads = orjson.dumps([_head(item, name()) for item in items])
-        with self._packing:
-            content = [part for item in items for part in _content(item, self._codec, merchant_id)]
-        answer: Sequence[Any] = self._wire.run((*self._head, heads, *content), deadline)
-        return answer
+        return (*self._head, heads, *(part for item in items for part in _content(item, codec, merchant_id)))
 
     def _check_memory(self) -> None:
         """Admission stops before Redis does: what is already owned needs room to be delivered."""
+        if self._memory_check_is_due():
+            self._judge_memory(self._client.info("memory"))
+        self._refuse_when_full()
+
+    def _memory_check_is_due(self) -> bool:
         now = time.monotonic()
-        if now - self._memory_checked > MEMORY_CHECK_SECONDS:
-            memory = self._client.info("memory")
-            limit = int(memory.get("maxmemory", 0))
-            self._memory_full = bool(limit) and int(memory["used_memory"]) > limit * MEMORY_LIMIT
-            self._memory_checked = now
+        if now - self._memory_checked <= MEMORY_CHECK_SECONDS:
+            return False
+        # Others need not ask beside us; whoever gets no answer is not going to admit anything either.
+        self._memory_checked = now
+        return True
+
+    def _judge_memory(self, memory: Mapping[str, Any]) -> None:
+        limit = int(memory.get("maxmemory", 0))
+        self._memory_full = bool(limit) and int(memory["used_memory"]) > limit * MEMORY_LIMIT
+
+    def _refuse_when_full(self) -> None:
         if self._memory_full:
             raise StoreUnavailable(
                 "Redis uses more than 85 % of its memory: raise maxmemory or let the backlog drain"
             )
+
+
+def calls_of(items: Sequence[Arrival | Unreadable]) -> Iterator[Sequence[Arrival | Unreadable]]:
+    """A delivery in parts that are not too long for one script."""
+    return (items[i : i + EVENTS_PER_CALL] for i in range(0, len(items), EVENTS_PER_CALL))
+
+
+def admission_of(answers: Sequence[Sequence[Any]]) -> Admission:
+    """What the scripts answered to the parts of one delivery, as one."""
+    accepted, duplicates, ignored, quarantined, ids = answers[0] if len(answers) == 1 else _sum(answers)
+    return Admission(accepted, duplicates, ignored, quarantined, tuple(map(bytes.decode, ids)))
 
 
 def _sum(answers: Sequence[Sequence[Any]]) -> list[Any]:

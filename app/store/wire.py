@@ -27,7 +27,7 @@ class Wire:
         pool = client.connection_pool
         self._make: Callable[[], Any] = partial(pool.connection_class, **pool.connection_kwargs)
         self._script = script
-        self._sha = sha1(script.encode(), usedforsecurity=False).hexdigest().encode()
+        self._sha = digest_of(script)
         self._idle: deque[tuple[Any, float]] = deque()
         # A door to the store that is given up for a new one leaves no connection behind.
         finalize(self, _end, self._idle)
@@ -68,6 +68,11 @@ class Wire:
         except redis.exceptions.NoScriptError:
             _ask(connection, deadline, b"SCRIPT", b"LOAD", self._script)
             return _ask(connection, deadline, b"EVALSHA", self._sha, 0, *arguments)
+
+
+def digest_of(script: str) -> bytes:
+    """What the server calls the script."""
+    return sha1(script.encode(), usedforsecurity=False).hexdigest().encode()
 
 
 def _end(idle: deque[tuple[Any, float]]) -> None:

@@ -12,12 +12,10 @@ from werkzeug.exceptions import HTTPException
 from app.logs import configure_logs
 from app.settings import Settings, load_settings
 from app.web import api, feeds, health, hooks, metrics
-from app.web.answer import Answer, answer
+from app.web.answer import Answer, Reply, answer, reply
 from app.web.heartbeat import Heard, keep_beating, late
 from app.web.inbox import Inbox, LateInbox
-from app.web.lane import Lane
 from app.web.lifetime import Lifetime
-from app.web.slow_senders import SlowSenders
 
 log = structlog.get_logger()
 
@@ -41,7 +39,6 @@ def create_app(
         configure_logs(patient=True)
         settings = load_settings(os.environ)
         lifetime.watch()
-        SlowSenders().watch()
         readings = _store_numbers(settings)
     heard = Heard(settings.merchants)
     if serves:
@@ -57,7 +54,7 @@ def create_app(
     app.register_blueprint(api.blueprint(settings))
     if settings.feed_key:
         app.register_blueprint(feeds.blueprint(feeds.Feed(settings, items or _stored_items(settings))))
-    app.wsgi_app = Lane(receiver, app.wsgi_app, _failed)  # type: ignore[method-assign]
+    app.extensions |= {"receiver": receiver, "failed": _failed}
     return app
 
 
@@ -98,7 +95,7 @@ def _bare_app() -> Flask:
     app = Flask("app.web", static_folder=None)
     app.url_map.merge_slashes = False
     app.register_error_handler(HTTPException, _refused)
-    app.register_error_handler(Exception, _failed)
+    app.register_error_handler(Exception, lambda error: _failed(error).answer())
     return app
 
 
@@ -109,6 +106,6 @@ def _refused(error: HTTPException) -> Answer:
     return answer(status, {"error": error.name.lower()}, extra)
 
 
-def _failed(_error: Exception) -> Answer:
-    log.exception("request.failed")
-    return answer(500, {"error": "internal error"})
+def _failed(error: Exception) -> Reply:
+    log.error("request.failed", exc_info=error)
+    return reply(500, {"error": "internal error"})

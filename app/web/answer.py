@@ -1,7 +1,7 @@
 """Short JSON answers and the refusals of the receiver; for app.web only."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import orjson
 from flask import Response
@@ -11,13 +11,13 @@ from werkzeug.datastructures.mixins import ImmutableHeadersMixin
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-FIXED_HEADERS = (
+FIXED_HEADERS = [
     ("Content-Type", "application/json"),
     ("Cache-Control", "no-store"),
     ("X-Content-Type-Options", "nosniff"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("Server", "ultracart-relay"),
-)
+]
 
 
 class FixedHeaders(ImmutableHeadersMixin, Headers):  # type: ignore[misc]
@@ -45,10 +45,27 @@ class Answer(Response):
 SHARED_HEADERS = FixedHeaders(FIXED_HEADERS)
 
 
-def answer(status: int, body: Mapping[str, Any], extra: Iterable[tuple[str, str]] = ()) -> Answer:
+class Reply(NamedTuple):
+    """An answer before it is Flask's or the server's: status, headers, body."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def answer(self) -> Answer:
+        """The same for Flask."""
+        headers = SHARED_HEADERS if self.headers is FIXED_HEADERS else Headers(self.headers)
+        return Answer([self.body], self.status, headers)
+
+
+def reply(status: int, body: Mapping[str, Any], extra: Iterable[tuple[str, str]] = ()) -> Reply:
     """JSON with the fixed headers; `extra` headers follow them."""
-    headers = Headers([*FIXED_HEADERS, *extra]) if extra else SHARED_HEADERS
-    return Answer([orjson.dumps(body)], status, headers)
+    return Reply(status, [*FIXED_HEADERS, *extra] if extra else FIXED_HEADERS, orjson.dumps(body))
+
+
+def answer(status: int, body: Mapping[str, Any], extra: Iterable[tuple[str, str]] = ()) -> Answer:
+    """`reply` for Flask."""
+    return reply(status, body, extra).answer()
 
 
 class Refusal(Exception):
@@ -60,6 +77,10 @@ class Refusal(Exception):
         self.reason = reason
         self.extra = extra
 
-    def answer(self) -> Answer:
+    def reply(self) -> Reply:
         """As JSON: `{"error": reason}`."""
-        return answer(self.status, {"error": self.reason}, self.extra)
+        return reply(self.status, {"error": self.reason}, self.extra)
+
+    def answer(self) -> Answer:
+        """The same for Flask."""
+        return self.reply().answer()

@@ -3,30 +3,31 @@
 200 means that everything is on disk. Nothing here calls a CRM or validates a schema.
 """
 
-import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from flask import Blueprint, request
 
-from app.delivery.intake import own, understand
+from app.delivery import intake
+from app.delivery.intake import own
 from app.errors import RelayError
 from app.events import Admission, Arrival, Unreadable
 from app.logs import log_line
 from app.settings import Merchant, Settings
 from app.ultracart.webhooks import PATH
-from app.web.answer import Answer, Refusal, answer
+from app.web.answer import Answer, Refusal, Reply, reply
 from app.web.auth import Guard
 from app.web.body import announced_size, read, unpack
 from app.web.heartbeat import Heard
 from app.web.inbox import Inbox
 from app.web.metrics import Meters
 
-LONGEST_TURN_SECONDS = 0.05
 RETRY_AFTER = (("Retry-After", "30"),)
+NOTHING = Admission(0, 0, 0, 0, ())
 
 log = structlog.get_logger()
 
@@ -50,79 +51,89 @@ def doors(settings: Settings) -> dict[str | None, Door]:
     return {**entrances, None: usual} if usual else entrances
 
 
+class Asked(NamedTuple):
+    """The headers of a request that count here, None where one is absent."""
+
+    authorization: str | None
+    length: str | None
+    coding: str | None
+
+
 class Receiver:
-    """The view: checks in the order of the contract, then reads, understands and admits."""
+    """What becomes of a POST, step by step in the order of the contract, whichever server brought it."""
 
     def __init__(
         self, entrances: Mapping[str | None, Door], inbox: Inbox, limit: int, meters: Meters, heard: Heard
     ) -> None:
         self._doors = entrances
-        self._inbox = inbox
-        self._limit = limit
         self._meters = meters
         self._heard = heard
-        self._turn = threading.Lock()
+        self.inbox = inbox
+        self.limit = limit
 
     @property
     def merchants(self) -> Iterable[str | None]:
         """Who has a door; None is the bare path."""
         return self._doors
 
-    def receive(self, merchant_id: str | None, environ: Mapping[str, Any]) -> Answer:
-        """Answer one POST; see the contract of the receiver."""
+    def receive(self, merchant_id: str | None, environ: Mapping[str, Any]) -> Reply:
+        """Answer one POST that came by WSGI."""
         started = perf_counter()
         try:
-            reply = self._take(merchant_id, environ, started)
+            told = environ.get
+            asked = Asked(told("HTTP_AUTHORIZATION"), told("CONTENT_LENGTH"), told("HTTP_TRANSFER_ENCODING"))
+            merchant, announced = self.let_in(merchant_id, asked)
+            body = read(environ, announced, self.limit)
+            with or_unavailable(merchant):
+                admission = self.own(understand(body, merchant), body, merchant)
+            return self.taken(admission, merchant, body, started)
         except Refusal as refusal:
-            reply = refusal.answer()
-        self._meters.delivered(reply.status_code, perf_counter() - started)
-        return reply
+            return self.refused(refusal, started)
 
-    def _take(self, merchant_id: str | None, environ: Mapping[str, Any], started: float) -> Answer:
+    def let_in(self, merchant_id: str | None, asked: Asked) -> tuple[Merchant, int | None]:
+        """Whose delivery it is and the size that it announces; raises Refusal 404, 413 or 401."""
         door = self._doors.get(merchant_id)
         if door is None:
             raise Refusal(404, "no such merchant")
-        announced = announced_size(environ, self._limit)
-        door.guard.check(environ.get("HTTP_AUTHORIZATION"))
-        body = read(environ, announced, self._limit)
-        admission = self._own(self._understand(body, door.merchant), body, door.merchant.id)
-        self._meters.admitted(admission)
-        self._heard.note(door.merchant.id)
-        self._report(admission, door.merchant.id, len(body), started)
-        return answer(200, _counts(admission) | {"ids": admission.ids})
+        announced = announced_size(asked.length, asked.coding, self.limit)
+        door.guard.check(asked.authorization)
+        return door.merchant, announced
 
-    def _understand(self, body: bytes, merchant: Merchant) -> list[Arrival | Unreadable]:
-        """One delivery after the other, where that is quick: threads that read at once hinder each other."""
-        has_turn = self._turn.acquire(timeout=LONGEST_TURN_SECONDS)
-        try:
-            return _understand(body, merchant)
-        finally:
-            if has_turn:
-                self._turn.release()
+    def own(self, items: Sequence[Arrival | Unreadable], body: bytes, merchant: Merchant) -> Admission:
+        """Put it on disk, what the store chokes on whole; raises RelayError when that did not happen."""
+        return own(self.inbox.admit, items, body, merchant.id) if items else NOTHING
 
-    def _own(self, items: Sequence[Arrival | Unreadable], body: bytes, merchant_id: str) -> Admission:
-        """Put it on disk, or raise Refusal 503: it may or may not be there, and has to come again."""
-        if not items:
-            return Admission(0, 0, 0, 0, ())
-        try:
-            return own(self._inbox.admit, items, body, merchant_id)
-        except RelayError as error:
-            log.error("delivery.refused", merchant=merchant_id, error=type(error).__name__)
-            raise unavailable() from error
-        except Exception as error:
-            log.exception("delivery.failed", merchant=merchant_id, events=len(items))
-            raise unavailable() from error
-
-    @staticmethod
-    def _report(admission: Admission, merchant_id: str, size: int, started: float) -> None:
+    def taken(self, admission: Admission, merchant: Merchant, body: bytes, started: float) -> Reply:
+        """200: all of it is on disk."""
+        counts = _counts(admission)
         milliseconds = round((perf_counter() - started) * 1000, 2)
         log_line(
-            "delivery.received",
-            merchant=merchant_id,
-            bytes=size,
-            milliseconds=milliseconds,
-            **_counts(admission),
+            "delivery.received", merchant=merchant.id, bytes=len(body), milliseconds=milliseconds, **counts
         )
+        self._heard.note(merchant.id)
+        self._meters.admitted(admission)
+        self._meters.delivered(200, perf_counter() - started)
+        return reply(200, counts | {"ids": admission.ids})
+
+    def refused(self, refusal: Refusal, started: float) -> Reply:
+        """Any other status, and why."""
+        self._meters.delivered(refusal.status, perf_counter() - started)
+        return refusal.reply()
+
+
+@contextmanager
+def or_unavailable(merchant: Merchant) -> Iterator[None]:
+    """Whatever the store fails with becomes Refusal 503: the delivery may or may not be there, so it has to
+    come again.
+    """
+    try:
+        yield
+    except RelayError as error:
+        log.error("delivery.refused", merchant=merchant.id, error=type(error).__name__)
+        raise unavailable() from error
+    except Exception as error:
+        log.exception("delivery.failed", merchant=merchant.id)
+        raise unavailable() from error
 
 
 def unavailable() -> Refusal:
@@ -130,10 +141,10 @@ def unavailable() -> Refusal:
     return Refusal(503, "the store cannot take deliveries now", RETRY_AFTER)
 
 
-def _understand(body: bytes, merchant: Merchant) -> list[Arrival | Unreadable]:
+def understand(body: bytes, merchant: Merchant) -> list[Arrival | Unreadable]:
     """What the delivery holds; one that is damaged or too large once unpacked is kept whole."""
     try:
-        return understand(unpack(body), body, merchant)
+        return intake.understand(unpack(body), body, merchant)
     except ValueError as error:
         return [Unreadable(str(error), body)]
 
@@ -152,7 +163,7 @@ def blueprint(receiver: Receiver) -> Blueprint:
     hooks = Blueprint("hooks", __name__, url_prefix=PATH)
 
     def receive(merchant_id: str | None = None) -> Answer:
-        return receiver.receive(merchant_id, request.environ)
+        return receiver.receive(merchant_id, request.environ).answer()
 
     for path in ("", "/<merchant_id>"):
         hooks.add_url_rule(path, "receive", receive, methods=["POST"], provide_automatic_options=False)

@@ -1,5 +1,6 @@
 """What the receiver needs of the store, and how it waits for one that is not there yet; for app.web only."""
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,9 @@ import structlog
 from app.errors import InstanceMismatch, RelayError, StoreUnavailable
 from app.events import Admission, Arrival, Unreadable
 
+# Whoever waits longer than this for another's attempt is better told to come again.
+OPENING_SECONDS = 1.0
+
 log = structlog.get_logger()
 
 
@@ -18,6 +22,9 @@ class Inbox(Protocol):
 
     def admit(self, items: Sequence[Arrival | Unreadable], merchant_id: str) -> Admission:
         """Put the delivery on disk, all of it; raises RelayError when that did not happen."""
+
+    async def admit_async(self, items: Sequence[Arrival | Unreadable], merchant_id: str) -> Admission:
+        """The same for the tasks of an event loop."""
 
     def ready(self) -> None:
         """A durable write within a second; raises RelayError when that did not happen."""
@@ -35,11 +42,17 @@ class LateInbox:
         self._build = build
         self._lock = threading.Lock()
         self._inbox: Inbox | None = None
+        self._opening: asyncio.Task[Inbox] | None = None
 
     def admit(self, items: Sequence[Arrival | Unreadable], merchant_id: str) -> Admission:
         """As the inbox does it; StoreUnavailable also while it cannot be opened."""
         with self._given_up_if_not_ours():
             return self._opened().admit(items, merchant_id)
+
+    async def admit_async(self, items: Sequence[Arrival | Unreadable], merchant_id: str) -> Admission:
+        """The same for the tasks of an event loop."""
+        with self._given_up_if_not_ours():
+            return await (self._inbox or await self._opened_async()).admit_async(items, merchant_id)
 
     def ready(self) -> None:
         """As the inbox says it; StoreUnavailable also while it cannot be opened."""
@@ -64,12 +77,21 @@ class LateInbox:
             log.error("receiver.store_is_not_ours", what_to_do=str(error))
             raise
 
+    async def _opened_async(self) -> Inbox:
+        """All tasks wait for one thread that opens it."""
+        if self._opening is None or self._opening.done():
+            self._opening = asyncio.create_task(asyncio.to_thread(self._opened))
+        try:
+            async with asyncio.timeout(OPENING_SECONDS):
+                return await asyncio.shield(self._opening)
+        except TimeoutError as error:
+            raise StoreUnavailable("the store is being opened") from error
+
     def _opened(self) -> Inbox:
         inbox = self._inbox
         if inbox is not None:
             return inbox
-        # Whoever waits longer than this for another's attempt is better told to come again.
-        if not self._lock.acquire(timeout=1.0):
+        if not self._lock.acquire(timeout=OPENING_SECONDS):
             raise StoreUnavailable("the store is being opened")
         try:
             self._inbox = self._inbox or self._build()

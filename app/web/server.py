@@ -9,16 +9,16 @@ import threading
 from contextlib import suppress
 from typing import Any
 
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import HTTPModes, Interfaces, Loops
 from granian.server import MPServer
 
 from app.errors import SettingsError
 from app.logs import stdlib_config
 from app.settings import Settings, load_settings
+from app.web import create_app
+from app.web.lane import Lane, lane_of
 from app.web.lifetime import ANNOUNCEMENT
 
-# They wait for the disk, and share one sync of it; reading is done by one at a time.
-THREADS = 32
 NOTICE_SECONDS = 2.0
 KILL_SECONDS = 20
 
@@ -54,17 +54,22 @@ def _announce(pid: int) -> None:
         os.kill(pid, ANNOUNCEMENT)
 
 
-def build_server(settings: Settings, host: str, target: str = "app.web:create_app") -> ReceiverServer:
-    """The server, not yet running. `target` is a factory without arguments."""
+def create_lane() -> Lane:
+    """What a worker of the server runs."""
+    return lane_of(create_app())
+
+
+def build_server(settings: Settings, host: str, target: str = "app.web.server:create_lane") -> ReceiverServer:
+    """The server, not yet running. `target` is a factory of a Lane, without arguments."""
     return ReceiverServer(
         target,
         address=host,
         port=settings.port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
         http=HTTPModes.http1,
         websockets=False,
         workers=settings.web_processes,
-        blocking_threads=THREADS,
+        loop=Loops.asyncio,
         workers_kill_timeout=KILL_SECONDS,
         respawn_failed_workers=True,
         log_dictconfig={**stdlib_config(), "loggers": {}},

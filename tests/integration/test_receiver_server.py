@@ -8,7 +8,6 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
-from app.web.server import THREADS
 from tests.receiver import LIMIT, PATH, basic, delivery, order
 from tests.receiver_server import Running, drained, running, wait_for
 
@@ -244,7 +243,7 @@ def test_a_body_that_does_not_end_is_broken_off(hurried: Running, coding: str, d
 
 def test_many_that_stall_give_their_threads_back(hurried: Running) -> None:
     with ExitStack() as opened:
-        stalled = [opened.enter_context(hurried.connect()) for _ in range(THREADS + 8)]
+        stalled = [opened.enter_context(hurried.connect()) for _ in range(40)]
         for connection in stalled:
             connection.sendall(head(length(100), CLOSE) + b"[")
         # Who comes at the same moment and waits as long for a thread is ended with them, and comes again.

@@ -20,6 +20,9 @@ class NoInbox:
     def admit(self, items, merchant_id):
         raise AssertionError
 
+    async def admit_async(self, items, merchant_id):
+        raise AssertionError
+
     def ready(self):
         raise AssertionError
 

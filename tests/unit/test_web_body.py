@@ -32,7 +32,8 @@ def environ(stream: Any, length: str | None = None, **more: Any) -> dict[str, An
 
 
 def take(env: dict[str, Any], limit: int = LIMIT) -> bytes:
-    return read(env, announced_size(env, limit), limit)
+    announced = announced_size(env.get("CONTENT_LENGTH"), env.get("HTTP_TRANSFER_ENCODING"), limit)
+    return read(env, announced, limit)
 
 
 def refused(env: dict[str, Any]) -> int:
