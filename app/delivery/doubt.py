@@ -11,7 +11,7 @@ def in_doubt(attempt: Attempt, happened_ms: int) -> bool:
     though the ledger does not know it.
 
     One look answers it: nothing is handed out until every call that was under way when the store lost its
-    last writes has ended, and the CRM has had time to list it (SETTLING in lib.lua).
+    last writes has ended, and the CRM has had time to list it (SETTLING in refill.lua).
     """
     since = attempt.transmission.look_first_ms
     return since > 0 and happened_ms < since + CLOCKS_MS

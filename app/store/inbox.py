@@ -87,7 +87,7 @@ class Inbox:
     ) -> Sequence[Argument]:
         """What admit.lua takes."""
         name = id_maker(self._clock())
-        heads = orjson.dumps([_head(item, name()) for item in items])
+        heads = orjson.dumps(list(chain.from_iterable(_head(item, name()) for item in items)))
         return (*self._head, heads, *(part for item in items for part in _content(item, codec, merchant_id)))
 
     def _check_memory(self) -> None:
@@ -138,12 +138,16 @@ def _content(item: Arrival | Unreadable, codec: Codec, merchant_id: str) -> tupl
     return item.event.digest, codec.pack_event(item.event.name, merchant_id, item.event.raw)
 
 
-def _head(item: Arrival | Unreadable, event_id: str) -> tuple[Any, ...]:
+def _head(item: Arrival | Unreadable, event_id: str) -> list[str | int]:
+    """What admit.lua reads of an item; flat, which it decodes in half the time."""
     if isinstance(item, Unreadable):
-        return "Q", event_id
+        return ["Q", event_id, 0, 0]
     if item.ignored:
-        return "I", event_id
-    return "E", event_id, [_packed(fact) for fact in item.facts], int(item.backfill)
+        return ["I", event_id, 0, 0]
+    head: list[str | int] = ["E", event_id, int(item.backfill), len(item.facts)]
+    for fact in item.facts:
+        head += _packed(fact)
+    return head
 
 
 def _packed(fact: Fact) -> tuple[str | int, ...]:

@@ -1,6 +1,6 @@
 """Loads the Lua scripts with their shared part and the tables that policy and engine give them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from typing import Any
 
@@ -28,9 +28,21 @@ ALLOWED_OVER_LIMIT = frozenset(
         *("alerts_turn", "alerts_keep"),
     }
 )
-# What stands before every script, and what before one that is too long for one file.
-SHARED = ("lib", "refill")
-PARTS = {"admit": ("admit_rows", "admit_rules"), "assign": ("trail",), "replay": ("trail",)}
+# What stands before a script. Only what it needs: each function that it knows is made anew with each call.
+SHARED = ("lib",)
+PARTS = {
+    "acquire": ("leases",),
+    "admit": ("lines", "refill", "admit_rows", "admit_rules"),
+    "announce": ("leases",),
+    "assign": ("trail",),
+    "claim": ("leases", "servers", "lines", "refill"),
+    "close": ("leases", "lines", "refill"),
+    "complete": ("leases",),
+    "hold": ("leases",),
+    "replay": ("trail", "lines", "refill"),
+    "settle": ("leases", "lines", "attempts", "refill"),
+    "tick": ("servers", "lines", "attempts", "refill"),
+}
 
 # How transmissions, their events and the announcements of their writes are to be read. Whoever changes that
 # raises it: workers of the version before leave such a transmission to those that know it. Further fields are
@@ -49,18 +61,25 @@ def quote(value: str) -> str:
 def tables(envelopes: Mapping[Kind, str]) -> str:
     """The constants that lib.lua expects, kinds in the order in which they are served (money first)."""
     kinds = sorted(POLICIES, key=lambda kind: not POLICIES[kind].money)
-    lines = [
-        "local KINDS = {" + ", ".join(quote(kind) for kind in kinds) + "}",
-        "local MONEY, BLOCKS, ENVELOPES = {}, {}, {}",
-        f"local RECORD, BEHIND = {RECORD_VERSION}, {BEHIND_MS}",
-    ]
-    for kind in kinds:
-        policy = POLICIES[kind]
-        lines.append(f"MONEY[ {quote(kind)} ] = {str(policy.money).lower()}")
-        blocked = ", ".join(quote(name) for name in sorted(policy.blocks))
-        lines.append(f"BLOCKS[ {quote(kind)} ] = {{{blocked}}}")
-        lines.append(f"ENVELOPES[ {quote(kind)} ] = {quote(envelopes.get(kind, ''))}")
-    return "\n".join(lines)
+    blocks = {kind: sorted(POLICIES[kind].blocks) for kind in kinds if POLICIES[kind].blocks}
+    return "\n".join(
+        (
+            f"local RECORD, BEHIND = {RECORD_VERSION}, {BEHIND_MS}",
+            f"local KINDS = {_list(kinds)}",
+            f"local MONEY = {_table({kind: str(POLICIES[kind].money).lower() for kind in kinds})}",
+            f"local BLOCKS = {_table({kind: _list(names) for kind, names in blocks.items()})}",
+            f"local ENVELOPES = {_table({kind: quote(envelopes.get(kind, '')) for kind in kinds})}",
+        )
+    )
+
+
+def _list(names: Iterable[str]) -> str:
+    return "{" + ", ".join(map(quote, names)) + "}"
+
+
+def _table(values: Mapping[Kind, str]) -> str:
+    """A table of what is Lua already; written as one, since it is made with each call."""
+    return "{" + ", ".join(f"[ {quote(kind)} ] = {value}" for kind, value in values.items()) + "}"
 
 
 class Scripts:

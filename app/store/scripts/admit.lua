@@ -1,44 +1,29 @@
 -- Takes one delivery into the store: dedupe, facts, lines, wake-ups. All reads that can fail come first.
 -- ARGV: mark, dedupe seconds, payload seconds, exchange seconds, heads, then digest and blob of
--- each item ('' where it has no digest). Heads is a JSON list with one entry an item:
---   ["E", eid, [[kind, account, subject, version, cents, currency, rule, value, person], …], backfill (0|1)]
---   ["I", eid]                   an event of an unknown name
---   ["Q", eid]                   something that could not be read; with a digest it is kept once
+-- each item ('' where it has no digest). Heads is one JSON list with these of each item, one after the other:
+--   "E", eid, backfill (0|1), m, (kind, account, subject, version, cents, currency, rule, value, person){m}
+--   "I", eid, 0, 0               an event of an unknown name
+--   "Q", eid, 0, 0               something that could not be read; with a digest it is kept once
 -- A call costs a microsecond or two, so what is the same for all items is read and written once.
-local items, marks = {}, {}
-for n, head in ipairs(cjson.decode(ARGV[5])) do
-  local item = {tag = head[1], eid = head[2], facts = {}, digest = ARGV[2 * n + 4], blob = ARGV[2 * n + 5],
-    backfill = head[4] == 1}
-  for f, packed in ipairs(head[3] or {}) do item.facts[f] = read_fact(packed, item.backfill) end
-  items[n], marks[n] = item, 'd:' .. item.digest
-  if item.tag == 'Q' then redis.call('ZCARD', 'quarantine') end
-end
-local firsts = redis.call('MGET', unpack(marks))
-redis.call('HLEN', 'n:events')
-redis.call('GET', 'relay:sequence')
-redis.call('GET', 'relay:window')
-redis.call('HLEN', 'running')
 
 -- Whether the event says something new: how many transmissions need its payload.
-local fresh_accounts = {}
-local function take(item)
+local function take(item, blob)
   local kept = 0
   for f, fact in ipairs(item.facts) do
-    local row = row_of(fact.row).fields
-    if RULES[fact.rule](fact, item.eid .. '.' .. f, item.eid, row[fact.f], row[fact.w], row[fact.v]) then
+    -- Lua takes its time to write a number.
+    if is_news(fact, item.eid .. (f == 1 and '.1' or '.' .. f), item.eid) then
       kept = kept + 1
-      fresh_accounts[fact.account] = true
+      fact.track.account.is_fresh = true
     end
   end
-  if kept > 0 then redis.call('SET', 'e:' .. item.eid, item.blob) end
-  if kept > 1 then redis.call('SET', 'er:' .. item.eid, kept) end
+  local n = #payloads
+  if kept > 0 then payloads[n + 1], payloads[n + 2] = 'e:' .. item.eid, blob end
+  if kept > 1 then payloads[n + 3], payloads[n + 4] = 'er:' .. item.eid, kept end
 end
 
 local seen, ids = {}, {}
-local counts = {accepted = 0, duplicates = 0, ignored = 0, quarantined = 0}
 local function tell(n, fate, eid)
   counts[fate] = counts[fate] + 1
-  add('n:events', fate, 1)
   ids[n] = eid
 end
 
@@ -47,7 +32,7 @@ end
 local function is_back(item)
   if item.backfill then return false end
   for _, fact in ipairs(item.facts) do
-    local held = row_of(fact.row).fields[fact.w]
+    local held = row_of(fact.row)[fact.track.w]
     local other = fact.rule == 'state' and fact.version == '0' and held
     if other and told_by(held) ~= told_by(fact.value) then return true end
   end
@@ -55,29 +40,36 @@ local function is_back(item)
 end
 
 for n, item in ipairs(items) do
-  local first = firsts[n] or seen[item.digest]
+  local digest, blob = ARGV[4 + 2 * n], ARGV[5 + 2 * n]
+  local first = firsts[n] or seen[marks[n]]
   if first and is_back(item) then first = nil end
   if first then
     tell(n, 'duplicates', first)
   elseif item.tag == 'Q' then
-    redis.call('SET', 'q:' .. item.eid, item.blob)
+    redis.call('SET', 'q:' .. item.eid, blob)
     redis.call('ZADD', 'quarantine', now, item.eid)
-    if item.digest ~= '' then seen[item.digest] = item.eid end
+    if digest ~= '' then seen[marks[n]] = item.eid end
     tell(n, 'quarantined', item.eid)
   else
     local ignored = item.tag == 'I'
-    if ignored then redis.call('SET', 'e:' .. item.eid, item.blob, 'EX', payload_seconds) else take(item) end
-    seen[item.digest] = item.eid
+    if ignored then redis.call('SET', 'e:' .. item.eid, blob, 'EX', payload_seconds) else take(item, blob) end
+    seen[marks[n]] = item.eid
     tell(n, ignored and 'ignored' or 'accepted', item.eid)
   end
 end
-flush_ready()
-for key, fields in pairs(sums) do
-  for field, number in pairs(fields) do redis.call('HINCRBY', key, field, number) end
+flush()
+for fate, times in pairs(counts) do
+  if times > 0 then redis.call('HINCRBY', 'n:events', fate, times) end
 end
-for account in pairs(fresh_accounts) do
-  if not listed[account] then redis.call('SADD', 'accounts', account) end
-  refill(account, now)
+for _, track in ipairs(tracks) do
+  local counter = track.account.counter
+  if track.ready > 0 then redis.call('HINCRBY', counter, track.kind .. ':ready', track.ready) end
+  if track.held > 0 then redis.call('HINCRBY', counter, track.kind .. ':held', track.held) end
 end
-for digest, eid in pairs(seen) do redis.call('SET', 'd:' .. digest, eid, 'EX', dedupe_seconds) end
+for name, account in pairs(accounts) do
+  for currency, cents in pairs(account.money) do redis.call('HINCRBY', account.till, currency, cents) end
+  if account.is_fresh and not account.listed then redis.call('SADD', 'accounts', name) end
+  if account.is_fresh and account.has_room then refill(name, now) end
+end
+for mark, eid in pairs(seen) do redis.call('SET', mark, eid, 'EX', dedupe_seconds) end
 return {counts.accepted, counts.duplicates, counts.ignored, counts.quarantined, ids}

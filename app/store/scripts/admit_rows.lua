@@ -1,56 +1,85 @@
 -- What a delivery reads before it writes: its rows, each once, and whatever may be of a wrong type; for admit.lua.
-local refused = check_instance(ARGV[1])
-if refused then return refused end
 local dedupe_seconds, payload_seconds, exchange_seconds = ARGV[2], tonumber(ARGV[3]), ARGV[4]
+local heads, number, marks = cjson.decode(ARGV[5]), (#ARGV - 5) / 2, {}
+for n = 1, number do marks[n] = 'd:' .. ARGV[4 + 2 * n] end
+marks[number + 1], marks[number + 2], marks[number + 3] = 'relay:instance', 'relay:window', 'relay:sequence'
+local firsts = redis.call('MGET', unpack(marks))
+local refused = check_instance(ARGV[1], firsts[number + 1])
+if refused then return refused end
+-- MGET is silent about a wrong type.
+local window = tonumber(firsts[number + 2] or redis.call('GET', 'relay:window') or '32')
 local now = clock()
 local now_text = text(now)
 
--- What is added up and written once for the whole delivery: counters, and members of the ready lists.
-local sums, ready = {}, {}
-local function add(key, field, number)
-  sums[key] = sums[key] or {}
-  sums[key][field] = (sums[key][field] or 0) + number
+local counts = {accepted = 0, duplicates = 0, ignored = 0, quarantined = 0, stale = 0}
+
+-- An account that this delivery speaks of. Money is added up, and written once for the whole delivery.
+local accounts = {}
+local function account_of(name)
+  local account = accounts[name]
+  if not account then
+    account = {counter = 'n:' .. name, till = 'money:' .. name, money = {}, tracks = {}}
+    accounts[name] = account
+    redis.call('HLEN', account.counter)
+    redis.call('HLEN', account.till)
+    account.listed = redis.call('SISMEMBER', 'accounts', name) == 1
+  end
+  return account
 end
 
-local function flush_ready()
-  for key, members in pairs(ready) do redis.call('ZADD', key, unpack(members)) end
-  ready = {}
+-- What handing out reads and writes.
+local function check_hand_out(name, kind)
+  redis.call('LLEN', kind)
+  redis.call('HLEN', 'g:' .. name)
+  redis.call('HLEN', 'running')
+  if not firsts[number + 3] then redis.call('GET', 'relay:sequence') end
 end
 
--- The rows of the ledger that this delivery speaks of, each read once until it is written to.
-local rows, stale = {}, {}
-local function row_of(key)
-  if stale[key] then
-    flush_ready()
-    rows[key], stale[key] = nil, nil
+-- A kind of such an account: the names of its fields in a row, how many there are now of each state, and what is
+-- to be put into its ready list. While its window is full none of it can be handed out.
+local tracks = {}
+local function track_of(name, kind)
+  local account = account_of(name)
+  local track = account.tracks[kind]
+  if not track then
+    local list = name .. ':' .. kind
+    track = {account = account, kind = kind, f = 'f:' .. kind, w = 'w:' .. kind, v = 'v:' .. kind, o = 'o:' .. kind,
+      list = 'ready:' .. list, members = {}, ready = 0, held = 0}
+    account.tracks[kind], tracks[#tracks + 1] = track, track
+    redis.call('ZCARD', track.list)
+    if redis.call('ZCARD', 'handed:' .. list) < window then
+      account.has_room = true
+      check_hand_out(name, kind)
+    end
   end
-  local row = rows[key]
-  if not row then
-    local flat = redis.call('HGETALL', key)
-    row = {exists = #flat > 0, fields = {}}
-    for i = 1, #flat, 2 do row.fields[flat[i]] = flat[i + 1] end
-    rows[key] = row
+  return track
+end
+
+-- What is written at once for all events, but before anything is done to what is known: it may be of this delivery.
+local payloads = {}
+local function flush()
+  if #payloads > 0 then redis.call('MSET', unpack(payloads)) end
+  payloads = {}
+  for _, track in ipairs(tracks) do
+    if #track.members > 0 then redis.call('ZADD', track.list, unpack(track.members)) end
+    track.members = {}
   end
+end
+
+-- The rows of the ledger that this delivery speaks of, each read once until it is written to: then it is false.
+local NEW, rows, keys = {}, {}, {}
+local function read_row(key)
+  local flat = redis.call('HGETALL', key)
+  local row = #flat > 0 and {} or NEW
+  for i = 1, #flat, 2 do row[flat[i]] = flat[i + 1] end
+  rows[key] = row
   return row
 end
 
--- Reads whatever the writes below need: a wrong type is met before the first of them, which nothing undoes.
-local checked, listed = {}, {}
-local function check_account(account)
-  if checked[account] then return end
-  checked[account] = {}
-  redis.call('HLEN', 'n:' .. account)
-  redis.call('HLEN', 'money:' .. account)
-  redis.call('HLEN', 'g:' .. account)
-  listed[account] = redis.call('SISMEMBER', 'accounts', account) == 1
-end
-
-local function check_kind(account, kind)
-  if checked[account][kind] then return end
-  checked[account][kind] = true
-  redis.call('ZCARD', 'ready:' .. account .. ':' .. kind)
-  redis.call('ZCARD', 'handed:' .. account .. ':' .. kind)
-  redis.call('LLEN', kind)
+local function row_of(key)
+  local row = rows[key]
+  if row == false then row = read_row(key) end
+  return row or NEW
 end
 
 local function check_known(account, tid)
@@ -61,16 +90,29 @@ local function check_known(account, tid)
   redis.call('ZCARD', 'due')
 end
 
-local function read_fact(packed, backfill)
-  local fact = {kind = packed[1], account = packed[2], subject = packed[3], version = packed[4],
-    cents = packed[5], currency = packed[6], rule = packed[7], value = packed[8], person = packed[9],
-    backfill = backfill}
-  fact.row = 'l:' .. fact.account .. ':' .. fact.subject
-  fact.f, fact.w, fact.v = 'f:' .. fact.kind, 'w:' .. fact.kind, 'v:' .. fact.kind
-  fact.o = 'o:' .. fact.kind
-  check_account(fact.account)
-  check_kind(fact.account, fact.kind)
-  local known = row_of(fact.row).fields[fact.f]
-  if known then check_known(fact.account, known) end
-  return fact
+local function read_fact(at, backfill)
+  local kind, account, subject = heads[at], heads[at + 1], heads[at + 2]
+  local row = 'l:' .. account .. ':' .. subject
+  keys[#keys + 1] = row
+  return {kind = kind, account = account, subject = subject, version = heads[at + 3], cents = heads[at + 4],
+    currency = heads[at + 5], rule = heads[at + 6], value = heads[at + 7], person = heads[at + 8],
+    backfill = backfill, row = row, track = track_of(account, kind)}
+end
+
+local items, at = {}, 1
+for n = 1, number do
+  local item = {tag = heads[at], eid = heads[at + 1], backfill = heads[at + 2] == 1, facts = {}}
+  for f = 1, heads[at + 3] do item.facts[f] = read_fact(at + 9 * f - 5, item.backfill) end
+  items[n], at = item, at + 4 + 9 * #item.facts
+  if item.tag == 'Q' then redis.call('ZCARD', 'quarantine') end
+end
+redis.call('HLEN', 'n:events')
+-- One look tells where all subjects are new.
+if #keys > 0 and redis.call('EXISTS', unpack(keys)) > 0 then
+  for _, item in ipairs(items) do
+    for _, fact in ipairs(item.facts) do
+      local known = (rows[fact.row] or read_row(fact.row))[fact.track.f]
+      if known then check_known(fact.account, known) end
+    end
+  end
 end

@@ -1,4 +1,12 @@
--- Shared by every script, after lib.lua: what goes from the ready lists onto Celery's queues, and how much.
+-- What goes from the ready lists onto Celery's queues, and how much.
+
+-- After the store lost writes nothing is handed out for as long as a call may have been under way then
+-- (75 s) and the CRM may take to list what it wrote (30 s): then one look says what was done.
+local SETTLING = 105000
+
+local function is_settling(now)
+  return now - tonumber(redis.call('GET', 'relay:look_first') or '0') < SETTLING
+end
 
 -- The wake-up: a message as celery and kombu would have written it, with nothing but the id.
 local function push(kind, tid)

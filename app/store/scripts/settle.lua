@@ -3,6 +3,17 @@
 --       payload seconds, exchange seconds, row whose announcement ends ('' = none), ledger seconds,
 --       sign, condition, what a first attempt tells (good|bad|other, '' = nothing), m, exchange{m},
 --       release, mapping, policy ('' = made no attempt)
+-- How first attempts end, by the minute; only the last hour is kept.
+local function note_first(account, word, now)
+  if word == '' then return end
+  local key, minute = 'first:' .. account, math.floor(now / 60000)
+  if redis.call('HINCRBY', key, minute .. ' ' .. word, 1) > 1 then return end
+  redis.call('EXPIRE', key, 7200)
+  for _, field in ipairs(redis.call('HKEYS', key)) do
+    if tonumber(string.match(field, '^%d+')) <= minute - 60 then redis.call('HDEL', key, field) end
+  end
+end
+
 local tid, token, outcome, reason, failure = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local delay, payload_seconds, exchange_seconds = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 if not owns(tid, token) then return 0 end
