@@ -59,6 +59,10 @@ class Event(NamedTuple):
     raw: bytes
     digest: bytes
 
+    def without_payload(self) -> "Event":
+        """The same for whoever reads `raw`: a payload is many objects, and room for those to come."""
+        return Event(self.name, self.merchant_id, self.object_key, {}, self.raw, self.digest)
+
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
@@ -105,7 +109,7 @@ class Fact(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """An event on its way into the store, with what it means.
+    """An event on its way into the store, which reads its `raw`, with what it means.
 
     `backfill`: it was fetched to make good what was missed; it goes out behind all that is live.
     """

@@ -42,9 +42,9 @@ def own(admit: Admit, items: Sequence[Arrival | Unreadable], body: bytes, mercha
 
 def _arrival(event: Event, merchant: Merchant) -> Arrival | Unreadable:
     if event.name not in EVENT_NAMES:
-        return Arrival(event, (), ignored=True)
+        return Arrival(event.without_payload(), (), ignored=True)
     try:
-        return Arrival(event, facts(event, merchant.account))
+        return Arrival(event.without_payload(), facts(event, merchant.account))
     except Exception as error:
         # One event that we fail on must not hold up its neighbours.
         return _kept(error, b'{"%s":%s}' % (event.name.encode(), event.raw), merchant.id)

@@ -23,6 +23,8 @@ _MAY_TELL_OF_A_SALE = frozenset({"order_create", PAID_BY_NAME, "order_stage_chan
 # Without the payment, only the ledger or the shop can say whether money came back.
 _MAY_TELL_OF_A_REFUND = frozenset({REFUND, "order_delete", "order_reject"})
 
+_CENT = Decimal("0.01")
+
 # Older than every real snapshot: one that lacks an expansion must not take the place of one that has it.
 INCOMPLETE = 1
 
@@ -49,7 +51,8 @@ def freshness(order: Mapping[str, Any]) -> int:
     found = [order.get("creation_dts"), order.get("refund_dts"), order.get("reject_dts")]
     if isinstance(payment, dict):
         found.append(payment.get("payment_dts"))
-    found += [entry.get("transition_dts") for entry in raw.elements(order, "current_stage_histories")]
+    for entry in raw.elements(order, "current_stage_histories"):
+        found.append(entry.get("transition_dts"))
     return raw.latest(found)
 
 
@@ -99,17 +102,10 @@ def _sale(order: Mapping[str, Any], account: str, subject: str, fresh: int) -> F
     get = order.get
     complete = get("payment") is not None and get("summary") is not None and get("items") is not None
     has_person = get("billing") is not None or get("customer_profile") is not None
+    version = fresh if complete and has_person else INCOMPLETE
     total = raw.money_cents(get("summary"), "total")
-    return Fact(
-        kind=Kind.SALE,
-        account=account,
-        subject=subject,
-        version=fresh if complete and has_person else INCOMPLETE,
-        amount=_money(total),
-        currency=_currency(order),
-        value="" if total is None else str(total),
-        person=_person(order),
-    )
+    amount, currency, value = _money(total), _currency(order), "" if total is None else str(total)
+    return Fact(Kind.SALE, account, subject, version, amount, currency, Rule.ONCE, value, _person(order))
 
 
 def _person(order: Mapping[str, Any]) -> str:
@@ -131,20 +127,12 @@ def _refunded(event_name: str, order: Mapping[str, Any], sold: bool) -> int | No
 
 
 def _refund(account: str, subject: str, fresh: int, refunded: int, currency: str) -> Fact:
-    return Fact(
-        kind=Kind.REFUND,
-        account=account,
-        subject=subject,
-        version=fresh,
-        amount=_money(0 if refunded == UNTOLD else refunded),
-        currency=currency,
-        rule=Rule.GROW,
-        value=str(refunded),
-    )
+    amount = _money(0 if refunded == UNTOLD else refunded)
+    return Fact(Kind.REFUND, account, subject, fresh, amount, currency, Rule.GROW, str(refunded))
 
 
 def _money(cents: int | None) -> Decimal:
-    return Decimal(cents).scaleb(-2) if cents else Decimal(0)
+    return Decimal(cents) * _CENT if cents else Decimal(0)
 
 
 def _currency(order: Mapping[str, Any]) -> str:

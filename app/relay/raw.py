@@ -25,6 +25,9 @@ def whole_cents(value: Any) -> int | None:
         # The receiver's way, quick: what a float is off by is far less than the fourth digit kept here.
         if not -MOST_AMOUNT <= value <= MOST_AMOUNT:
             return None
+        nearest = round(value * 100)
+        if abs(value * 100 - nearest) < 0.4:
+            return nearest
         return floor(round(value * 100, 4) + 0.5) if value >= 0 else -floor(round(value * -100, 4) + 0.5)
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal | str):
         return None
@@ -43,7 +46,8 @@ def money_cents(holder: Any, name: str) -> int | None:
 
 def latest(stamps: Iterable[Any]) -> int:
     """The latest of some time stamps in milliseconds since 1970 UTC; 0 when there is none."""
-    return max([_milliseconds(stamp) for stamp in stamps if type(stamp) is str], default=0)
+    known = [_milliseconds(stamp) for stamp in stamps if type(stamp) is str]
+    return max(known) if known else 0
 
 
 # One object comes in several events, and its stamps with it.

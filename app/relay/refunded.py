@@ -30,11 +30,15 @@ class Cause(StrEnum):
 
 def cause_of(event_name: str, order: Mapping[str, Any]) -> Cause | None:
     """Whether the order ended otherwise than by a refund."""
+    return _cause(event_name, order, payment_status(order))
+
+
+def _cause(event_name: str, order: Mapping[str, Any], status: str) -> Cause | None:
     if event_name == "order_delete":
         return Cause.DELETED
     if event_name == "order_reject" or _word(order.get("current_stage")) == "rejected":
         return Cause.REJECTED
-    return Cause.VOIDED if payment_status(order) == "voided" else None
+    return Cause.VOIDED if status == "voided" else None
 
 
 def payment_status(order: Mapping[str, Any]) -> str:
@@ -45,10 +49,12 @@ def payment_status(order: Mapping[str, Any]) -> str:
 
 def told_refund(order: Mapping[str, Any]) -> int | None:
     """The refunded total in cents, of the summary, else of the lines; None when neither tells one."""
+    told = money_cents(order.get("summary"), "total_refunded")
+    return _refunded_parts(order) if told is None else told
+
+
+def _refunded_parts(order: Mapping[str, Any]) -> int | None:
     summary = order.get("summary")
-    told = money_cents(summary, "total_refunded")
-    if told is not None:
-        return told
     parts = [money_cents(summary, name) for name in _PARTS] + [
         _line_refund(item) for item in elements(order, "items")
     ]
@@ -58,8 +64,10 @@ def told_refund(order: Mapping[str, Any]) -> int | None:
 
 def all_returned(order: Mapping[str, Any]) -> bool:
     """Whether every line was refunded in its whole quantity, where the summary tells no amount."""
-    if money_cents(order.get("summary"), "total_refunded") is not None:
-        return False
+    return money_cents(order.get("summary"), "total_refunded") is None and _lines_returned(order)
+
+
+def _lines_returned(order: Mapping[str, Any]) -> bool:
     lines = [
         (whole_cents(item.get("quantity_refunded")), whole_cents(item.get("quantity")))
         for item in elements(order, "items")
@@ -73,12 +81,13 @@ def refunded_cents(event_name: str, order: Mapping[str, Any]) -> int | None:
 
     0 is told of an order whose refund may have been taken back. No merchant's rules are asked here.
     """
-    told = told_refund(order)
-    if cause_of(event_name, order):
+    summed, status = money_cents(order.get("summary"), "total_refunded"), payment_status(order)
+    told = _refunded_parts(order) if summed is None else summed
+    if _cause(event_name, order, status):
         return max(_total(order), told or 0)
     if told:
         return told
-    if payment_status(order) == "refunded" or all_returned(order):
+    if status == "refunded" or (summed is None and _lines_returned(order)):
         return _total(order)
     if told is None:
         return UNTOLD if event_name == REFUND or order.get("refund_dts") else None

@@ -7,7 +7,6 @@ Doubtful is what parsers disagree about: duplicate keys, NaN, absurd numbers, de
 import json
 import re
 from decimal import Decimal, InvalidOperation
-from string import ascii_letters
 from typing import Any, NoReturn
 
 import orjson
@@ -17,9 +16,9 @@ MAX_LITERAL = 40
 EXPONENTS = range(-30, 19)
 INTEGERS = range(-(2**63), 2**64)
 
-# Only what numbers are made of and what stands between them: little is left to look through.
-_DIGITS = bytes.maketrans(b"123456789Ee", b"000000000ee")
-_NO_DIGITS = bytes(sorted({*b"+-._ @/", *ascii_letters.encode()} - {*b"Ee"}))
+# Only digits, exponents and what stands between two numbers: little is left to look through.
+_DIGITS = bytes.maketrans(b"123456789E", b"000000000e")
+_NO_DIGITS = bytes(sorted({*range(256)} - {*b"0123456789Ee:,"}))
 _BIG_NUMBER = re.compile(rb"[:,\[][ \t\r\n]*-?(?:[0-9.]{20}|[0-9.]+[eE][-+]?[0-9]{2})")
 
 

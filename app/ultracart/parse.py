@@ -21,7 +21,10 @@ _INSTRUMENTS = frozenset(
     {"cards", "check", "credit_card", "echeck", "health_benefit_card", "insurance"}
     | {"account_number", "partial_card_number"}
 )
-_HOLDERS = ("payment", "customer_profile", "auto_order", "order", "original_order", "rebill_orders")
+_HOLDERS = frozenset(
+    {"payment", "customer_profile", "auto_order", "order", "original_order", "rebill_orders"}
+)
+_LOOKED_AT = _INSTRUMENTS | _HOLDERS
 
 
 def parse_delivery(
@@ -70,16 +73,16 @@ def _event(element: Any, merchant_id: str, owner: str, is_steady: bool) -> Event
 def _take_instruments(node: dict[str, Any], where: str = "") -> dict[str, Any]:
     """Takes cards and bank accounts out of an object, by the path at which each stood."""
     taken: dict[str, Any] = {}
-    if not _INSTRUMENTS.isdisjoint(node):
-        taken = {where + key: node.pop(key) for key in _INSTRUMENTS & node.keys()}
-    for holder in _HOLDERS:
-        value = node.get(holder)
-        if type(value) is dict:
-            taken |= _take_instruments(value, f"{where}{holder}.")
+    for key in _LOOKED_AT.intersection(node):
+        value = node[key]
+        if key in _INSTRUMENTS:
+            taken[where + key] = node.pop(key)
+        elif type(value) is dict:
+            taken |= _take_instruments(value, f"{where}{key}.")
         elif type(value) is list:
             for n, one in enumerate(value):
                 if type(one) is dict:
-                    taken |= _take_instruments(one, f"{where}{holder}.{n}.")
+                    taken |= _take_instruments(one, f"{where}{key}.{n}.")
     return taken
 
 

@@ -118,6 +118,9 @@ BAD = {
     "repeated key, escaped": b'{"order_create":{"order_id":"A","\\u006frder_id":"B"}}',
     "repeated key, hidden by a quote": b'{"order_create":{"order_id":"\\u0022\\u0022","x":1,"x":2}}',
     "repeated key, deep": b'{"order_create":{"order_id":"A","payment":{"a":[{"b":1,"b":1}]}}}',
+    "repeated key, with a quote": b'{"order_create":{"order_id":"A","x\\"y":1,"x\\"y":2}}',
+    "repeated key, in a card": b'{"order_create":{"order_id":"A","payment":{"credit_card":{"b":1,"b":1}}}}',
+    "repeated card": b'{"order_create":{"order_id":"A","payment":{"credit_card":{},"credit_card":{}}}}',
     "NaN": b'{"order_create":{"order_id":"A","x":NaN}}',
     "infinity": b'{"order_create":{"order_id":"A","x":-Infinity}}',
     "400 digits": b'{"order_create":{"order_id":"A","x":' + b"9" * 400 + b"}}",
@@ -159,6 +162,15 @@ def test_one_bad_event_leaves_its_neighbours(bad, envelope):
     assert keys([first, last]) == ["DEMO-1", "12"]
     assert isinstance(middle, Unreadable)
     assert middle.body == bad.strip()
+
+
+@pytest.mark.parametrize("bad", [bad for name, bad in BAD.items() if name.startswith("repeated")])
+def test_one_of_twenty_repeats_a_key(bad):
+    good = [GOOD.replace(b"DEMO-1", b"DEMO-%d" % n) for n in range(19)]
+    found = parse(wrapped(*good[:12], bad, *good[12:]))
+    assert keys(found) == [*(f"DEMO-{n}" for n in range(12)), None, *(f"DEMO-{n}" for n in range(12, 19))]
+    assert found[12].body == bad
+    assert "stands twice" in found[12].reason
 
 
 def test_a_reason_names_the_cause():

@@ -74,6 +74,7 @@ def test_an_order_is_taken_with_its_fact(client: FlaskClient, inbox: FakeInbox) 
     (arrival,) = inbox.arrivals
     assert arrival.event.object_key == "DEMO-7"
     assert orjson.loads(arrival.event.raw)["order_id"] == "DEMO-7"
+    assert arrival.event.payload == {}, "what nobody reads any more takes the room of the next delivery"
     assert [(fact.kind, fact.account, fact.subject) for fact in arrival.facts] == [
         (Kind.SALE, "ontraport:DEMO", "order:DEMO-7")
     ]
