@@ -1,11 +1,15 @@
 """A request as the server's event loop brings it, for tests without a server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from typing import Any, Self, TypeVar
 
-from app.web.lane import Lane
+from flask import Flask, Response
+from werkzeug.datastructures import Headers
 
+from app.web.lane import Lane, lane_of
+
+Value = TypeVar("Value")
 Told = tuple[int, list[tuple[str, str]], bytes]
 
 
@@ -55,3 +59,33 @@ async def asked(lane: Lane, method: str, path: str, body: bytes | Exception = b"
 def ask(lane: Lane, method: str, path: str, body: bytes | Exception = b"", **headers: str) -> Told:
     """The same on an event loop of its own."""
     return asyncio.run(asked(lane, method, path, body, **headers))
+
+
+class LoopClient:
+    """Asks a receiver on one event loop, as long as it is open; the answers are those of Flask's client."""
+
+    def __init__(self, app: Flask) -> None:
+        self._lane = lane_of(app)
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._runner.close()
+
+    def post(self, path: str, *, data: bytes, headers: Mapping[str, str]) -> Response:
+        """One delivery."""
+        return self._ask("POST", path, data, {"Content-Length": str(len(data)), **headers})
+
+    def get(self, path: str) -> Response:
+        """A page."""
+        return self._ask("GET", path, b"", {})
+
+    def run(self, task: Coroutine[Any, Any, Value]) -> Value:
+        """Whatever else is to be done on its loop."""
+        return self._runner.run(task)
+
+    def _ask(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Response:
+        status, named, data = self.run(asked(self._lane, method, path, body, **headers))
+        return Response(data, status, Headers(named))

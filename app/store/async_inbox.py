@@ -37,6 +37,10 @@ class AsyncInbox(Inbox):
             ]
         return admission_of(answers)
 
+    async def close_async(self) -> None:
+        """Ends the loop's connection; it may be used again."""
+        await self._async_wire.close()
+
 
 def _fields(told: bytes) -> dict[str, str]:
     """The lines `name:value` of INFO."""

@@ -1,18 +1,22 @@
 """Health, metrics, short errors and headers."""
 
+import asyncio
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 
 import pytest
 from flask.testing import FlaskClient
 
 from app.errors import InstanceMismatch, StoreUnavailable
+from app.events import Unreadable
 from app.web import create_app
 from app.web.inbox import LateInbox
 from app.web.lifetime import Lifetime
 from app.web.metrics import Reading
 from tests.receiver import PATH, FakeInbox, basic, delivery, order, settings
+from tests.rsgi import LoopClient
 
 
 @pytest.fixture
@@ -150,11 +154,28 @@ class Opening:
         return self.inbox
 
 
-def test_a_receiver_that_starts_before_its_store_comes_good_by_itself() -> None:
+Ask = Callable[[LateInbox], FlaskClient | LoopClient]
+
+
+@pytest.fixture(params=["flask", "loop"])
+def ask(request: pytest.FixtureRequest) -> Iterator[Ask]:
+    """Makes a client of a receiver, through Flask or on an event loop."""
+    with ExitStack() as opened:
+
+        def make(late: LateInbox) -> FlaskClient | LoopClient:
+            app = create_app(settings(), late)
+            if request.param == "loop":
+                return opened.enter_context(LoopClient(app))
+            return opened.enter_context(app.test_client())
+
+        yield make
+
+
+def test_a_receiver_that_starts_before_its_store_comes_good_by_itself(ask: Ask) -> None:
     opening = Opening(StoreUnavailable("not yet"))
     late = LateInbox(opening)
     late.open_early()
-    client = create_app(settings(), late).test_client()
+    client = ask(late)
     headers = {"Authorization": basic()}
     assert client.post(PATH, data=delivery(order()), headers=headers).status_code == 503
     assert client.get("/readyz").status_code == 503
@@ -164,10 +185,10 @@ def test_a_receiver_that_starts_before_its_store_comes_good_by_itself() -> None:
     assert opening.tries == 4
 
 
-def test_a_receiver_on_a_store_that_is_not_its_own_refuses_until_a_person_has_accepted_it() -> None:
+def test_a_receiver_on_a_store_that_is_not_its_own_refuses_until_a_person_has_accepted_it(ask: Ask) -> None:
     opening = Opening(None)
     late = LateInbox(opening)
-    client = create_app(settings(), late).test_client()
+    client = ask(late)
     headers = {"Authorization": basic()}
     assert client.post(PATH, data=delivery(order()), headers=headers).status_code == 200
     opening.inbox.failure = opening.failure = InstanceMismatch("what to do")
@@ -196,3 +217,33 @@ def test_the_store_is_opened_once_for_all_threads() -> None:
     for thread in threads:
         thread.join()
     assert opening.tries == 1
+
+
+def test_the_store_is_opened_once_for_all_tasks() -> None:
+    opening = Opening(None)
+    late = LateInbox(opening)
+    items = [Unreadable("not JSON", b"x")]
+
+    async def scene() -> None:
+        await asyncio.gather(*(late.admit_async(items, "DEMO") for _ in range(8)))
+
+    asyncio.run(scene())
+    assert (opening.tries, len(opening.inbox.kept)) == (1, 8)
+
+
+def test_nobody_waits_long_for_a_store_that_hangs_while_it_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.web.inbox.OPENING_SECONDS", 0.01)
+    opened = threading.Event()
+
+    def hanging() -> FakeInbox:
+        opened.wait()
+        return FakeInbox()
+
+    async def scene() -> None:
+        calls = (late.admit_async([Unreadable("not JSON", b"x")], "DEMO") for _ in range(8))
+        for one in await asyncio.gather(*calls, return_exceptions=True):
+            assert isinstance(one, StoreUnavailable)
+        opened.set()
+
+    late = LateInbox(hanging)
+    asyncio.run(scene())
