@@ -46,6 +46,9 @@ class AsyncWire:
         try:
             return await self.ask((b"EVALSHA", self._sha, 0, *arguments), deadline)
         except redis.ResponseError as error:
+            if str(error).startswith("READONLY"):
+                # After a failover the name leads to another server; this one would refuse for ever.
+                await self.close()
             if not str(error).startswith("NOSCRIPT"):
                 raise
         await self.ask((b"SCRIPT", b"LOAD", self._script), deadline)

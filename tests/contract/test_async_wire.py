@@ -1,8 +1,12 @@
 """The event loop's connection: every task gets its own answer and no other, whatever happens to them."""
 
 import asyncio
+import shutil
+import ssl
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +14,8 @@ import redis
 
 from app.store.async_wire import AsyncWire
 from app.store.connection import connect_async
-from tests.servers import Valkey
+from tests.certificates import certificate
+from tests.servers import Valkey, free_port
 
 pytestmark = pytest.mark.server
 
@@ -155,6 +160,70 @@ def test_without_time_nothing_is_waited_for(play: Play) -> None:
             await echo(wire, "z", seconds=-1.0)
 
     play(scene)
+
+
+def test_a_server_that_became_a_copy_is_left(play: Play, valkey: Valkey, others: set[str]) -> None:
+    async def scene(wire: AsyncWire) -> None:
+        assert await echo(wire, "a") == "a"
+        (before,) = ids(valkey) - others
+        valkey.client.replicaof("127.0.0.1", free_port())
+        with pytest.raises(redis.ResponseError, match="READONLY"):
+            await echo(wire, "b")
+        valkey.client.replicaof("NO", "ONE")
+        assert await echo(wire, "c") == "c"
+        assert before not in ids(valkey)
+
+    play(scene)
+
+
+def test_a_password_and_a_number_of_a_database(valkey: Valkey) -> None:
+    async def scene() -> None:
+        wire = AsyncWire(connect_async(f"redis://:hush@127.0.0.1:{valkey.port}/3", tls_verify=True), ECHO)
+        assert await echo(wire, "a") == "a"
+        await wire.close()
+        wrong = AsyncWire(connect_async(f"redis://:loud@127.0.0.1:{valkey.port}/3", tls_verify=True), ECHO)
+        with pytest.raises(redis.RedisError):
+            await echo(wrong, "a")
+
+    valkey.client.config_set("requirepass", "hush")
+    try:
+        asyncio.run(scene())
+    finally:
+        valkey.client.config_set("requirepass", "")
+    assert valkey.client.info("keyspace")["db3"]["keys"] == 1
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is missing: no certificate can be made")
+def test_a_sealed_connection(valkey: Valkey, tmp_path: Path) -> None:
+    """Heroku's Redis has a certificate that signed itself: taken only when it is said not to look."""
+    seal = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    seal.load_cert_chain(certificate(tmp_path, "DNS:redis.example.com"))
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inner = await asyncio.open_connection("127.0.0.1", valkey.port)
+        await asyncio.gather(copied(reader, inner[1]), copied(inner[0], writer))
+
+    async def scene() -> None:
+        server = await asyncio.start_server(pass_on, "127.0.0.1", 0, ssl=seal)
+        url = f"rediss://127.0.0.1:{server.sockets[0].getsockname()[1]}/0"
+        wire = AsyncWire(connect_async(url, tls_verify=False), ECHO)
+        words = [str(number) * 1000 for number in range(50)]
+        assert await asyncio.gather(*(echo(wire, word) for word in words)) == words
+        await wire.close()
+        careful = AsyncWire(connect_async(url, tls_verify=True), ECHO)
+        with pytest.raises(redis.ConnectionError, match="certificate"):
+            await echo(careful, "a")
+        server.close()
+
+    asyncio.run(scene())
+
+
+async def copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """All that comes, until it ends."""
+    with suppress(OSError):
+        while piece := await reader.read(65536):
+            writer.write(piece)
+    writer.close()
 
 
 def test_a_wire_that_is_given_up_leaves_no_connection_behind(valkey: Valkey, others: set[str]) -> None:

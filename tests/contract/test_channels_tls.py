@@ -2,7 +2,6 @@
 
 import shutil
 import ssl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from app.channels import mail
 from app.channels.mail import MailChannel
 from app.settings import Secret
+from tests.certificates import certificate
 from tests.listeners import Postman, posting
 from tests.servers import wait_until
 
@@ -31,27 +31,16 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mail, "is_this_machine", lambda host: False)
 
 
-def made(directory: Path, names: str) -> Path:
-    """A certificate for these names that signed itself, with its key in the same file."""
-    file = directory / f"{names.replace(':', '-')}.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=mail"]
-    for extension in (f"subjectAltName={names}", "keyUsage=critical,keyCertSign,digitalSignature"):
-        command += ["-addext", extension]
-    subprocess.run([*command, "-keyout", file, "-out", f"{file}.crt"], check=True, capture_output=True)
-    file.write_text(file.read_text() + Path(f"{file}.crt").read_text())
-    return file
-
-
 @pytest.fixture(scope="module")
 def right(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for the server's own address."""
-    return made(tmp_path_factory.mktemp("right"), f"IP:{HOST}")
+    return certificate(tmp_path_factory.mktemp("right"), f"IP:{HOST}")
 
 
 @pytest.fixture(scope="module")
 def another(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for somebody else."""
-    return made(tmp_path_factory.mktemp("another"), "DNS:mail.example.com")
+    return certificate(tmp_path_factory.mktemp("another"), "DNS:mail.example.com")
 
 
 @pytest.fixture(params=["smtp", "smtps"])
