@@ -40,6 +40,8 @@ def connect_async(url: str, *, tls_verify: bool) -> Callable[[], AsyncConnection
         url,
         socket_timeout=None,
         socket_keepalive=True,
+        # Under RESP3 a server may send what nobody asked for; under RESP2 whatever comes is an answer.
+        protocol=2,
         retry=AsyncRetry(NoBackoff(), 0),
         **_tls(url, tls_verify),
     )

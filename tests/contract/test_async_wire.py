@@ -60,6 +60,7 @@ def test_tasks_get_their_own_answers_on_one_connection(play: Play, valkey: Valke
     async def scene(wire: AsyncWire) -> None:
         assert await asyncio.gather(*(echo(wire, word) for word in words)) == words
         assert len(ids(valkey) - others) == 1
+        assert {one["resp"] for one in valkey.client.client_list() if one["id"] not in others} == {"2"}
 
     play(scene)
     assert valkey.client.get("n") == b"400"
