@@ -9,6 +9,7 @@ from app.events import Admission, Arrival, Event, Unreadable
 from app.relay.facts import facts
 from app.settings import Merchant
 from app.ultracart.catalogue import EVENT_NAMES
+from app.ultracart.gzipped import unpack
 from app.ultracart.parse import parse_delivery
 
 Admit = Callable[[Sequence[Arrival | Unreadable], str], Admission]
@@ -16,11 +17,14 @@ Admit = Callable[[Sequence[Arrival | Unreadable], str], Admission]
 log = structlog.get_logger()
 
 
-def understand(plain: bytes, body: bytes, merchant: Merchant) -> list[Arrival | Unreadable]:
-    """What the delivery holds, in its order. Never raises: what fails is kept whole, for a person.
-
-    `plain` is the text of the `body` that came.
+def understand(body: bytes, merchant: Merchant) -> list[Arrival | Unreadable]:
+    """What the delivery holds, in its order. Never raises: what is damaged, gets too large once unpacked or
+    meets a fault of ours is kept whole, for a person.
     """
+    try:
+        plain = unpack(body)
+    except ValueError as error:
+        return [Unreadable(str(error), body)]
     try:
         found = parse_delivery(plain, merchant.id)
         return [item if isinstance(item, Unreadable) else _arrival(item, merchant) for item in found]

@@ -99,9 +99,9 @@ def untold(event_names: Set[str], order_ids: Sequence[str]) -> bool:
 
 def _understood(body: bytes, merchant: Merchant) -> tuple[list[Arrival | Unreadable], bool]:
     """What the body holds; of one that the log has cut off the events before the cut."""
-    items = understand(body, body, merchant)
+    items = understand(body, merchant)
     if len(body) >= LOGGED and any(isinstance(item, Unreadable) and item.body == body for item in items):
-        return understand(first_events(body), body, merchant), False
+        return understand(first_events(body), merchant), False
     return items, True
 
 

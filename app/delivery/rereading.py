@@ -26,7 +26,7 @@ def read_again(services: Services, unread: Unread, *, actor: str) -> Reread:
     merchant = services.settings.merchants.get(unread.merchant_id)
     if merchant is None:
         return Reread(unread.id, None, f"merchant {unread.merchant_id} is not in the settings")
-    items = understand(unread.body, unread.body, merchant)
+    items = understand(unread.body, merchant)
     refused = [item for item in items if isinstance(item, Unreadable)]
     if items and len(refused) == len(items):
         return Reread(unread.id, None, refused[0].reason)

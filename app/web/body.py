@@ -1,7 +1,6 @@
 """The body of a delivery, counted while it is read and never larger than the limit; for app.web only."""
 
 import asyncio
-import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -13,9 +12,6 @@ if TYPE_CHECKING:
 # UltraCart itself gives up after 30 seconds.
 LONGEST_SECONDS = 30.0
 PIECE = 256 * 1024
-MAX_INFLATED = 64 * 1024 * 1024
-GZIP_MAGIC = b"\x1f\x8b"
-GZIP_WINDOW = 31
 
 
 def announced_size(length: str | None, coding: str | None, limit: int) -> int | None:
@@ -89,26 +85,3 @@ def _read_up_to(stream: BinaryIO, most: int) -> bytes:
 def too_large(limit: int) -> Refusal:
     """413 with the limit in words."""
     return Refusal(413, f"larger than {limit} bytes")
-
-
-def unpack(body: bytes, most: int = MAX_INFLATED) -> bytes:
-    """The body itself, or what a gzipped one holds (proxies and agents compress without being asked).
-
-    Told by the first two bytes, which no JSON has, so a missing or wrong `Content-Encoding` does no harm.
-    Raises ValueError when it is damaged, cut off, or inflates to more than `most` bytes.
-    """
-    if not body.startswith(GZIP_MAGIC):
-        return body
-    inflated = bytearray()
-    while body.startswith(GZIP_MAGIC):
-        member = zlib.decompressobj(GZIP_WINDOW)
-        try:
-            inflated += member.decompress(body, most + 1 - len(inflated))
-        except zlib.error as error:
-            raise ValueError("the gzipped body is damaged") from error
-        if len(inflated) > most:
-            raise ValueError(f"the gzipped body inflates to more than {most} bytes")
-        if not member.eof:
-            raise ValueError("the gzipped body is cut off")
-        body = member.unused_data
-    return bytes(inflated)

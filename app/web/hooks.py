@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 import structlog
 from flask import Blueprint, request
 
-from app.delivery import intake
-from app.delivery.intake import own
+from app.delivery.intake import own, understand
 from app.errors import RelayError
 from app.events import Admission, Arrival, Unreadable
 from app.logs import log_line
@@ -21,7 +20,7 @@ from app.settings import Merchant, Settings
 from app.ultracart.webhooks import PATH
 from app.web.answer import Answer, Refusal, Reply, reply
 from app.web.auth import Guard
-from app.web.body import announced_size, read, unpack
+from app.web.body import announced_size, read
 from app.web.heartbeat import Heard
 from app.web.inbox import Inbox
 from app.web.metrics import Meters
@@ -139,14 +138,6 @@ def or_unavailable(merchant: Merchant) -> Iterator[None]:
 def unavailable() -> Refusal:
     """The store cannot take it: come again in 30 seconds."""
     return Refusal(503, "the store cannot take deliveries now", RETRY_AFTER)
-
-
-def understand(body: bytes, merchant: Merchant) -> list[Arrival | Unreadable]:
-    """What the delivery holds; one that is damaged or too large once unpacked is kept whole."""
-    try:
-        return intake.understand(unpack(body), body, merchant)
-    except ValueError as error:
-        return [Unreadable(str(error), body)]
 
 
 def _counts(admission: Admission) -> dict[str, Any]:

@@ -15,13 +15,15 @@ from urllib.parse import unquote
 
 from flask import Flask
 
+from app.delivery.intake import understand
 from app.errors import RelayError
 from app.events import Admission, Arrival, Unreadable
 from app.settings import Merchant
+from app.ultracart.gzipped import MAGIC
 from app.ultracart.webhooks import PATH
 from app.web.answer import Refusal, Reply
-from app.web.body import GZIP_MAGIC, read_async
-from app.web.hooks import NOTHING, Asked, Receiver, or_unavailable, understand
+from app.web.body import read_async
+from app.web.hooks import NOTHING, Asked, Receiver, or_unavailable
 from app.web.pages import Pages
 
 if TYPE_CHECKING:
@@ -116,5 +118,5 @@ def path(merchant_id: str | None) -> str:
 
 def _is_quick(body: bytes) -> bool:
     """Whether it is short and cannot become long."""
-    packed = body.startswith(GZIP_MAGIC) or PACKED in body[:BEGINNING]
+    packed = body.startswith(MAGIC) or PACKED in body[:BEGINNING]
     return len(body) <= QUICK_BYTES and not packed

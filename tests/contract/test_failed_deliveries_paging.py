@@ -199,7 +199,7 @@ def test_whatever_fails_each_order_is_taken_once(failing, sandbox, monkeypatch, 
             several = orders[start : start + dice.randint(1, 2)]
             body, succeeded = delivery(*several), dice.random() < 0.3
             if succeeded or dice.random() < 0.2:
-                failing.services.inbox.admit(understand(body, body, merchant), "DEMO")
+                failing.services.inbox.admit(understand(body, merchant), "DEMO")
             kept = dice.choice([body, body, None, b" " * 100_000 + body[: dice.randint(0, len(body))]])
             failing.log(kept, **told(body), success=succeeded)
         refused = {"kind": "answer", "status": dice.choice([404, 429, 500]), "headers": {"Retry-After": "1"}}

@@ -1,5 +1,7 @@
 """The quarantine: nothing leaves it without a trace, and what can be read after all goes its way."""
 
+import gzip
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -72,8 +74,9 @@ def test_the_list_of_what_was_discarded_does_not_grow_for_ever(services: Service
     assert services.client.zcard("quarantine:closed") == 1
 
 
-def test_what_can_be_read_now_goes_its_way(services: Services):
-    event_id = keep(services, delivery(Order()), "The receiver itself failed on it")
+@pytest.mark.parametrize("sent", [bytes, gzip.compress], ids=["plain", "gzipped"])
+def test_what_can_be_read_now_goes_its_way(services: Services, sent: Callable[[bytes], bytes]):
+    event_id = keep(services, sent(delivery(Order())), "The receiver itself failed on it")
     told = read_again(services, shown(services, event_id), actor="ann")
     assert told.admission is not None
     assert (told.admission.accepted, told.admission.quarantined) == (1, 0)

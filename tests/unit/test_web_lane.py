@@ -10,9 +10,10 @@ from typing import Any
 import orjson
 import pytest
 
+from app.delivery import intake
 from app.errors import StoreUnavailable
 from app.events import Admission, Arrival, Unreadable
-from app.web import body, create_app, hooks, lane
+from app.web import body, create_app, lane
 from app.web.lane import Lane, lane_of
 from tests.receiver import LIMIT, PATH, FakeInbox, basic, delivery, merchant, order, settings
 from tests.rsgi import Told, ask, asked
@@ -138,7 +139,7 @@ def test_what_takes_long_to_read_is_read_beside_the_loop(
     monkeypatch: pytest.MonkeyPatch, data: bytes
 ) -> None:
     readers: list[str] = []
-    understand = hooks.understand
+    understand = intake.understand
 
     def watched(*told: Any) -> Sequence[Arrival | Unreadable]:
         readers.append(threading.current_thread().name)
