@@ -141,10 +141,10 @@ def _content(item: Arrival | Unreadable, codec: Codec, merchant_id: str) -> tupl
 def _head(item: Arrival | Unreadable, event_id: str) -> list[str | int]:
     """What admit.lua reads of an item; flat, which it decodes in half the time."""
     if isinstance(item, Unreadable):
-        return ["Q", event_id, 0, 0]
+        return ["Q", event_id, 0]
     if item.ignored:
-        return ["I", event_id, 0, 0]
-    head: list[str | int] = ["E", event_id, int(item.backfill), len(item.facts)]
+        return ["I", event_id, 0]
+    head: list[str | int] = ["B" if item.backfill else "E", event_id, len(item.facts)]
     for fact in item.facts:
         head += _packed(fact)
     return head

@@ -1,5 +1,6 @@
 """Loads the Lua scripts with their shared part and the tables that policy and engine give them."""
 
+import re
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from typing import Any
@@ -28,21 +29,24 @@ ALLOWED_OVER_LIMIT = frozenset(
         *("alerts_turn", "alerts_keep"),
     }
 )
-# What stands before a script. Only what it needs: each function that it knows is made anew with each call.
-SHARED = ("lib",)
+# What stands before each script: only what it needs, for its functions and tables are made with each call.
 PARTS = {
     "acquire": ("leases",),
-    "admit": ("lines", "refill", "admit_rows", "admit_rules"),
-    "announce": ("leases",),
+    "admit": ("admit_rows", "admit_new"),
+    "announce": ("tables", "leases", "lines"),
     "assign": ("trail",),
-    "claim": ("leases", "servers", "lines", "refill"),
-    "close": ("leases", "lines", "refill"),
+    "claim": ("tables", "leases", "servers", "lines", "refill"),
+    "close": ("tables", "leases", "lines", "refill"),
     "complete": ("leases",),
     "hold": ("leases",),
-    "replay": ("trail", "lines", "refill"),
-    "settle": ("leases", "lines", "attempts", "refill"),
-    "tick": ("servers", "lines", "attempts", "refill"),
+    "replay": ("tables", "trail", "lines", "refill"),
+    "settle": ("tables", "leases", "lines", "attempts", "refill"),
+    "tick": ("tables", "servers", "lines", "attempts", "refill"),
 }
+# What most calls do without: the name of what a function of its own makes, `make_…`, and of what parts.
+LATE = {"admit": {"rules": ("tables", "lines", "admit_rules"), "refill": ("tables", "refill")}}
+
+PLACEHOLDERS = {"@TID@": "tid", "@TAG@": "tag"}
 
 # How transmissions, their events and the announcements of their writes are to be read. Whoever changes that
 # raises it: workers of the version before leave such a transmission to those that know it. Further fields are
@@ -59,18 +63,29 @@ def quote(value: str) -> str:
 
 
 def tables(envelopes: Mapping[Kind, str]) -> str:
-    """The constants that lib.lua expects, kinds in the order in which they are served (money first)."""
+    """The constants of policy and engine, kinds in the order in which they are served (money first)."""
     kinds = sorted(POLICIES, key=lambda kind: not POLICIES[kind].money)
     blocks = {kind: sorted(POLICIES[kind].blocks) for kind in kinds if POLICIES[kind].blocks}
     return "\n".join(
         (
-            f"local RECORD, BEHIND = {RECORD_VERSION}, {BEHIND_MS}",
             f"local KINDS = {_list(kinds)}",
             f"local MONEY = {_table({kind: str(POLICIES[kind].money).lower() for kind in kinds})}",
             f"local BLOCKS = {_table({kind: _list(names) for kind, names in blocks.items()})}",
-            f"local ENVELOPES = {_table({kind: quote(envelopes.get(kind, '')) for kind in kinds})}",
+            _wake_up({kind: envelopes.get(kind, "") for kind in kinds}),
         )
     )
+
+
+def _wake_up(envelopes: Mapping[Kind, str]) -> str:
+    """A function that puts id and tag into a kind's envelope: it joins what stands around them."""
+    parts = {
+        kind: (PLACEHOLDERS.get(part) or quote(part) for part in re.split("(@TID@|@TAG@)", envelope))
+        for kind, envelope in envelopes.items()
+    }
+    branches = [
+        f"  if kind == {quote(kind)} then return {' .. '.join(found)} end" for kind, found in parts.items()
+    ]
+    return "\n".join(("local function wake_up(kind, tid, tag)", *branches, "end"))
 
 
 def _list(names: Iterable[str]) -> str:
@@ -87,6 +102,7 @@ class Scripts:
 
     def __init__(self, client: redis.Redis, envelopes: Mapping[Kind, str]) -> None:
         self._client = client
+        self._constants = f"local RECORD, BEHIND = {RECORD_VERSION}, {BEHIND_MS}"
         self._tables = tables(envelopes)
         self._scripts: dict[str, Script] = {}
 
@@ -100,6 +116,15 @@ class Scripts:
     def source(self, name: str) -> str:
         """The whole text of `name`.lua as the server gets it."""
         flags = " flags=allow-oom" if name in ALLOWED_OVER_LIMIT else ""
+        before = self._text("lib", *PARTS.get(name, ()))
+        late = [
+            f"local function make_{made}()\n{self._text(*parts)}\nreturn {made}\nend"
+            for made, parts in LATE.get(name, {}).items()
+        ]
+        return "\n".join((f"#!lua{flags}", self._constants, before, *late, self._text(name)))
+
+    def _text(self, *parts: str) -> str:
         folder = resources.files("app.store") / "scripts"
-        parts = [(folder / f"{part}.lua").read_text() for part in (*SHARED, *PARTS.get(name, ()), name)]
-        return "\n".join((f"#!lua{flags}", self._tables, *parts))
+        return "\n".join(
+            self._tables if part == "tables" else (folder / f"{part}.lua").read_text() for part in parts
+        )

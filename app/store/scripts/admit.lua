@@ -1,15 +1,31 @@
 -- Takes one delivery into the store: dedupe, facts, lines, wake-ups. All reads that can fail come first.
 -- ARGV: mark, dedupe seconds, payload seconds, exchange seconds, heads, then digest and blob of
 -- each item ('' where it has no digest). Heads is one JSON list with these of each item, one after the other:
---   "E", eid, backfill (0|1), m, (kind, account, subject, version, cents, currency, rule, value, person){m}
---   "I", eid, 0, 0               an event of an unknown name
---   "Q", eid, 0, 0               something that could not be read; with a digest it is kept once
+--   "E", eid, m, (kind, account, subject, version, cents, currency, rule, value, person){m}; "B" if backfilled
+--   "I", eid, 0                  an event of an unknown name
+--   "Q", eid, 0                  something that could not be read; with a digest it is kept once
 -- A call costs a microsecond or two, so what is the same for all items is read and written once.
+
+-- What make_rules and make_refill have made.
+local rules, refill
+
+-- Whether the fact says something new, and what becomes of it.
+local function is_news(fact, tid, eid)
+  local row, track = row_of(fact.row), fact.track
+  -- A sale of an order that nobody has spoken of.
+  if row == NEW and fact.rule == 'once' then
+    create(fact, tid, eid)
+    return true
+  end
+  if row ~= NEW then flush() end
+  rules = rules or make_rules()
+  return rules[fact.rule](fact, tid, eid, row[track.f], row[track.w], row[track.v])
+end
 
 -- Whether the event says something new: how many transmissions need its payload.
 local function take(item, blob)
   local kept = 0
-  for f, fact in ipairs(item.facts) do
+  for f, fact in ipairs(item) do
     -- Lua takes its time to write a number.
     if is_news(fact, item.eid .. (f == 1 and '.1' or '.' .. f), item.eid) then
       kept = kept + 1
@@ -30,8 +46,8 @@ end
 -- The same words again may be news: a state without a stamp that went from A to B and back to A.
 -- What is fetched to make good is none: it was said when it first came.
 local function is_back(item)
-  if item.backfill then return false end
-  for _, fact in ipairs(item.facts) do
+  if item.tag == 'B' then return false end
+  for _, fact in ipairs(item) do
     local held = row_of(fact.row)[fact.track.w]
     local other = fact.rule == 'state' and fact.version == '0' and held
     if other and told_by(held) ~= told_by(fact.value) then return true end
@@ -61,15 +77,17 @@ flush()
 for fate, times in pairs(counts) do
   if times > 0 then redis.call('HINCRBY', 'n:events', fate, times) end
 end
-for _, track in ipairs(tracks) do
-  local counter = track.account.counter
-  if track.ready > 0 then redis.call('HINCRBY', counter, track.kind .. ':ready', track.ready) end
-  if track.held > 0 then redis.call('HINCRBY', counter, track.kind .. ':held', track.held) end
-end
 for name, account in pairs(accounts) do
+  for kind, track in pairs(account.tracks) do
+    if track.ready > 0 then redis.call('HINCRBY', account.counter, kind .. ':ready', track.ready) end
+    if track.held > 0 then redis.call('HINCRBY', account.counter, kind .. ':held', track.held) end
+  end
   for currency, cents in pairs(account.money) do redis.call('HINCRBY', account.till, currency, cents) end
   if account.is_fresh and not account.listed then redis.call('SADD', 'accounts', name) end
-  if account.is_fresh and account.has_room then refill(name, now) end
+  if account.is_fresh and account.has_room then
+    refill = refill or make_refill()
+    refill(name, now)
+  end
 end
 for mark, eid in pairs(seen) do redis.call('SET', mark, eid, 'EX', dedupe_seconds) end
 return {counts.accepted, counts.duplicates, counts.ignored, counts.quarantined, ids}

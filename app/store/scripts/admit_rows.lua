@@ -37,15 +37,14 @@ end
 
 -- A kind of such an account: the names of its fields in a row, how many there are now of each state, and what is
 -- to be put into its ready list. While its window is full none of it can be handed out.
-local tracks = {}
 local function track_of(name, kind)
   local account = account_of(name)
   local track = account.tracks[kind]
   if not track then
     local list = name .. ':' .. kind
-    track = {account = account, kind = kind, f = 'f:' .. kind, w = 'w:' .. kind, v = 'v:' .. kind, o = 'o:' .. kind,
+    track = {account = account, kind = kind, f = 'f:' .. kind, w = 'w:' .. kind, v = 'v:' .. kind,
       list = 'ready:' .. list, members = {}, ready = 0, held = 0}
-    account.tracks[kind], tracks[#tracks + 1] = track, track
+    account.tracks[kind] = track
     redis.call('ZCARD', track.list)
     if redis.call('ZCARD', 'handed:' .. list) < window then
       account.has_room = true
@@ -58,11 +57,17 @@ end
 -- What is written at once for all events, but before anything is done to what is known: it may be of this delivery.
 local payloads = {}
 local function flush()
-  if #payloads > 0 then redis.call('MSET', unpack(payloads)) end
-  payloads = {}
-  for _, track in ipairs(tracks) do
-    if #track.members > 0 then redis.call('ZADD', track.list, unpack(track.members)) end
-    track.members = {}
+  if #payloads > 0 then
+    redis.call('MSET', unpack(payloads))
+    payloads = {}
+  end
+  for _, account in pairs(accounts) do
+    for _, track in pairs(account.tracks) do
+      if #track.members > 0 then
+        redis.call('ZADD', track.list, unpack(track.members))
+        track.members = {}
+      end
+    end
   end
 end
 
@@ -99,18 +104,19 @@ local function read_fact(at, backfill)
     backfill = backfill, row = row, track = track_of(account, kind)}
 end
 
+-- An item is the list of its facts, with what it is and its id.
 local items, at = {}, 1
 for n = 1, number do
-  local item = {tag = heads[at], eid = heads[at + 1], backfill = heads[at + 2] == 1, facts = {}}
-  for f = 1, heads[at + 3] do item.facts[f] = read_fact(at + 9 * f - 5, item.backfill) end
-  items[n], at = item, at + 4 + 9 * #item.facts
+  local item = {tag = heads[at], eid = heads[at + 1]}
+  for f = 1, heads[at + 2] do item[f] = read_fact(at + 9 * f - 6, item.tag == 'B') end
+  items[n], at = item, at + 3 + 9 * #item
   if item.tag == 'Q' then redis.call('ZCARD', 'quarantine') end
 end
 redis.call('HLEN', 'n:events')
 -- One look tells where all subjects are new.
 if #keys > 0 and redis.call('EXISTS', unpack(keys)) > 0 then
   for _, item in ipairs(items) do
-    for _, fact in ipairs(item.facts) do
+    for _, fact in ipairs(item) do
       local known = (rows[fact.row] or read_row(fact.row))[fact.track.f]
       if known then check_known(fact.account, known) end
     end

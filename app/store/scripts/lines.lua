@@ -1,4 +1,15 @@
--- What waits: the line of a subject, its place in the ready list, and the events that it needs.
+-- What waits: how it is counted, the line of its subject, its place in the ready list, the events that it needs.
+
+local function count(account, kind, from, to)
+  if from then redis.call('HINCRBY', 'n:' .. account, kind .. ':' .. from, -1) end
+  if to then redis.call('HINCRBY', 'n:' .. account, kind .. ':' .. to, 1) end
+end
+
+local function money(account, currency, cents)
+  if currency and currency ~= '' and cents ~= 0 then
+    redis.call('HINCRBY', 'money:' .. account, currency, cents)
+  end
+end
 
 -- What was backfilled (`o`) stands behind all that is live, at its own time and BEHIND.
 -- One that something live waits for is `awaited`: it keeps its origin and goes as if it were live.
@@ -54,4 +65,9 @@ local function release_event(eid, seconds)
   if redis.call('EXISTS', 'er:' .. eid) == 1 and redis.call('DECR', 'er:' .. eid) > 0 then return end
   redis.call('DEL', 'er:' .. eid)
   if seconds > 0 then redis.call('EXPIRE', 'e:' .. eid, seconds) else redis.call('DEL', 'e:' .. eid) end
+end
+
+-- From now on only this version of the relay and newer ones can read what belongs to it (RECORD_VERSION).
+local function needs_this_version(tid)
+  if tonumber(redis.call('HGET', 't:' .. tid, 'z') or '1') < RECORD then redis.call('HSET', 't:' .. tid, 'z', RECORD) end
 end

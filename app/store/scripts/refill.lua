@@ -10,10 +10,7 @@ end
 
 -- The wake-up: a message as celery and kombu would have written it, with nothing but the id.
 local function push(kind, tid)
-  local tag = tid .. '-' .. redis.call('INCR', 'relay:sequence')
-  local message = string.gsub(ENVELOPES[kind], '@TAG@', tag)
-  message = string.gsub(message, '@TID@', tid)
-  redis.call('LPUSH', kind, message)
+  redis.call('LPUSH', kind, wake_up(kind, tid, tid .. '-' .. redis.call('INCR', 'relay:sequence')))
 end
 
 -- What a kind's queue still takes. All accounts share it: beside a window of each there is room for one more
