@@ -9,14 +9,22 @@
 -- What make_rules and make_refill have made.
 local rules, refill
 
+-- A sale of an order that nobody has spoken of. The last one is what the next is copied from, until something is
+-- done to what is known, which it is from now on.
+local last, last_key
+local function create_sale(fact, tid, eid)
+  local is_like = last and last.track == fact.track and last.currency == fact.currency
+    and last.backfill == fact.backfill and fact.person ~= ''
+  create(fact, tid, eid, is_like and last_key)
+  last, last_key = fact, 't:' .. tid
+  return true
+end
+
 -- Whether the fact says something new, and what becomes of it.
 local function is_news(fact, tid, eid)
   local row, track = row_of(fact.row), fact.track
-  -- A sale of an order that nobody has spoken of.
-  if row == NEW and fact.rule == 'once' then
-    create(fact, tid, eid)
-    return true
-  end
+  if row == NEW and fact.rule == 'once' then return create_sale(fact, tid, eid) end
+  last = nil
   if row ~= NEW then flush() end
   rules = rules or make_rules()
   return rules[fact.rule](fact, tid, eid, row[track.f], row[track.w], row[track.v])

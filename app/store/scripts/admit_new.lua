@@ -3,8 +3,9 @@
 -- A sale without a total is the only fact whose content the row does not keep.
 local function remembered(fact) return fact.rule ~= 'once' or fact.value ~= '' end
 
--- A transmission, in its ready list or held by the line of its subject.
-local function create(fact, tid, eid)
+-- A transmission, in its ready list or held by the line of its subject. `like` is one that differs from it in
+-- what its own fact says alone: to copy it is a third cheaper than to write each field.
+local function create(fact, tid, eid, like)
   local track, row = fact.track, row_of(fact.row)
   local line = row.q
   local state, q = line and 'held' or 'ready', line and (line .. ' ' .. tid) or tid
@@ -20,14 +21,18 @@ local function create(fact, tid, eid)
     local closed = 'o:' .. fact.kind
     if row[closed] then redis.call('HDEL', fact.row, closed) end
   end
-  if fact.person ~= '' then
-    redis.call('HSET', 't:' .. tid, 'k', fact.kind, 'a', fact.account, 's', fact.subject, 'e', eid, 'z', RECORD,
-      'st', state, 'v', fact.version, 'c', now_text, 'm', fact.cents, 'cu', fact.currency, 'p', fact.person)
+  local key = 't:' .. tid
+  if like then
+    redis.call('COPY', like, key)
+    redis.call('HSET', key, 's', fact.subject, 'e', eid, 'v', fact.version, 'm', fact.cents, 'p', fact.person)
+  elseif fact.person ~= '' then
+    redis.call('HSET', key, 'k', fact.kind, 'a', fact.account, 's', fact.subject, 'e', eid, 'z', RECORD, 'st', state,
+      'v', fact.version, 'c', now_text, 'm', fact.cents, 'cu', fact.currency, 'p', fact.person)
   else
-    redis.call('HSET', 't:' .. tid, 'k', fact.kind, 'a', fact.account, 's', fact.subject, 'e', eid, 'z', RECORD,
-      'st', state, 'v', fact.version, 'c', now_text, 'm', fact.cents, 'cu', fact.currency)
+    redis.call('HSET', key, 'k', fact.kind, 'a', fact.account, 's', fact.subject, 'e', eid, 'z', RECORD, 'st', state,
+      'v', fact.version, 'c', now_text, 'm', fact.cents, 'cu', fact.currency)
   end
-  if fact.backfill then redis.call('HSET', 't:' .. tid, 'o', 'backfill') end
+  if fact.backfill and not like then redis.call('HSET', key, 'o', 'backfill') end
   track[state] = track[state] + 1
   local sums, currency = track.account.money, fact.currency
   if currency ~= '' and fact.cents ~= 0 then sums[currency] = (sums[currency] or 0) + fact.cents end

@@ -18,11 +18,11 @@ local accounts = {}
 local function account_of(name)
   local account = accounts[name]
   if not account then
-    account = {counter = 'n:' .. name, till = 'money:' .. name, money = {}, tracks = {}}
+    account = {counter = 'n:' .. name, till = 'money:' .. name, money = {}, tracks = {},
+      listed = redis.call('SISMEMBER', 'accounts', name) == 1}
     accounts[name] = account
     redis.call('HLEN', account.counter)
     redis.call('HLEN', account.till)
-    account.listed = redis.call('SISMEMBER', 'accounts', name) == 1
   end
   return account
 end
@@ -42,7 +42,7 @@ local function track_of(name, kind)
   local track = account.tracks[kind]
   if not track then
     local list = name .. ':' .. kind
-    track = {account = account, kind = kind, f = 'f:' .. kind, w = 'w:' .. kind, v = 'v:' .. kind,
+    track = {account = account, f = 'f:' .. kind, w = 'w:' .. kind, v = 'v:' .. kind,
       list = 'ready:' .. list, members = {}, ready = 0, held = 0}
     account.tracks[kind] = track
     redis.call('ZCARD', track.list)
