@@ -19,6 +19,8 @@ from app.store.wire import Argument, digest_of
 
 Connect = Callable[[], Connection]
 
+# So much is worth a system call of its own, so that the server works while the loop reads the next delivery.
+LARGE = 8 * 1024
 GIVEN_UP = redis.ConnectionError("the wire is given up")
 
 
@@ -104,17 +106,24 @@ class _Line(asyncio.Protocol):
         """What the server will answer."""
         call = _Call(self.loop.create_future(), deadline, self._answered)
         self._calls.append(call)
-        if not self._outgoing:
-            # What other tasks say in this round of the loop goes with it.
-            self.loop.call_soon(self._send)
-        self._outgoing.append(hiredis.pack_command(cast(Any, tuple(command))))
+        packed = hiredis.pack_command(cast(Any, tuple(command)))
+        if len(packed) >= LARGE:
+            self._send(packed)
+        else:
+            self._send_soon(packed)
         self._wake_at(deadline)
         return call.answer
 
-    def _send(self) -> None:
+    def _send(self, last: bytes = b"") -> None:
         if not self.ended:
-            self._transport.write(b"".join(self._outgoing))
+            self._transport.write(b"".join((*self._outgoing, last)))
         self._outgoing.clear()
+
+    def _send_soon(self, packed: bytes) -> None:
+        """What other tasks say in this round of the loop goes with it, which saves a system call each."""
+        if not self._outgoing:
+            self.loop.call_soon(self._send)
+        self._outgoing.append(packed)
 
     def data_received(self, data: bytes) -> None:
         """Answers, whole or in parts."""

@@ -62,7 +62,9 @@ def _event(element: Any, merchant_id: str, owner: str, is_steady: bool) -> Event
     objection = _objection(name, key, payload, merchant_id, owner)
     if objection:
         return Unreadable(objection, as_text(element))
-    taken = steady(_take_instruments(payload))
+    taken = _take_instruments(payload)
+    if taken and not is_steady:
+        taken = steady(taken)
     raw = sorted_text(payload)
     content = raw if is_steady else sorted_text(steady(payload))
     if taken:
