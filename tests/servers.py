@@ -6,7 +6,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,19 @@ class Valkey(Server):
     def start(self) -> None:
         super().start()
         wait_until(self.client.ping, what="Valkey")
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It takes connections and answers nothing."""
+        self.send(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.send(signal.SIGCONT)
+
+    def connections(self) -> set[str]:
+        """The ids of those who are connected."""
+        return {one["id"] for one in self.client.client_list()}
 
     def kill(self) -> None:
         super().kill()

@@ -22,6 +22,12 @@ def store(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 
 
 @pytest.fixture
+def others(valkey: Valkey) -> set[str]:
+    """Connections that were there before the test."""
+    return valkey.connections()
+
+
+@pytest.fixture
 def fast_valkey(tmp_path: Path) -> Iterator[Valkey]:
     """A Valkey that writes nothing to disk: thousands of steps are made on it."""
     server = Valkey(tmp_path, ["--appendonly", "no"])

@@ -44,22 +44,12 @@ async def echo(wire: AsyncWire, word: str, seconds: float = 60.0) -> str:
     return answer[0].decode()
 
 
-@pytest.fixture
-def others(valkey: Valkey) -> set[str]:
-    """Connections that were there before the test."""
-    return ids(valkey)
-
-
-def ids(valkey: Valkey) -> set[str]:
-    return {one["id"] for one in valkey.client.client_list()}
-
-
 def test_tasks_get_their_own_answers_on_one_connection(play: Play, valkey: Valkey, others: set[str]) -> None:
     words = [f"word-{number}" + "x" * (number * 100) for number in range(400)]
 
     async def scene(wire: AsyncWire) -> None:
         assert await asyncio.gather(*(echo(wire, word) for word in words)) == words
-        assert len(ids(valkey) - others) == 1
+        assert len(valkey.connections() - others) == 1
         assert {one["resp"] for one in valkey.client.client_list() if one["id"] not in others} == {"2"}
 
     play(scene)
@@ -90,11 +80,11 @@ def test_a_connection_that_was_closed_while_it_lay_still_costs_nobody_a_delivery
 ) -> None:
     async def scene(wire: AsyncWire) -> None:
         assert await echo(wire, "a") == "a"
-        (before,) = ids(valkey) - others
+        (before,) = valkey.connections() - others
         valkey.client.client_kill_filter(_id=before)
         await asyncio.sleep(0.1)
         assert await echo(wire, "b") == "b"
-        assert before not in ids(valkey)
+        assert before not in valkey.connections()
 
     play(scene)
 
@@ -116,17 +106,16 @@ def test_a_server_that_dies_fails_all_who_wait_and_is_found_again(play: Play, va
     play(scene)
 
 
-def test_a_server_that_hangs_is_given_up_by_everybody_in_time(play: Play, valkey: Valkey) -> None:
+def test_a_server_that_hangs_is_given_up_by_everybody(play: Play, valkey: Valkey) -> None:
     async def scene(wire: AsyncWire) -> None:
         assert await echo(wire, "a") == "a"
-        valkey.client.client_pause(1500, all=True)
-        began = time.monotonic()
-        calls = (echo(wire, str(n), seconds=0.2) for n in range(8))
-        for one in await asyncio.gather(*calls, return_exceptions=True):
-            assert isinstance(one, redis.TimeoutError)
-        with pytest.raises(redis.TimeoutError):
-            await echo(wire, "on a new connection", seconds=0.2)
-        assert time.monotonic() - began < 1.4
+        with valkey.frozen():
+            calls = (echo(wire, str(n), seconds=0.2) for n in range(8))
+            for one in await asyncio.gather(*calls, return_exceptions=True):
+                assert isinstance(one, redis.TimeoutError)
+            with pytest.raises(redis.TimeoutError):
+                await echo(wire, "on a new connection", seconds=0.2)
+        assert await echo(wire, "b") == "b"
 
     play(scene)
 
@@ -141,13 +130,13 @@ def test_who_gives_up_alone_leaves_the_others_their_answers(
         valkey.client.client_pause(300, all=True)
         patient = [asyncio.ensure_future(echo(wire, f"patient-{n}", seconds=10.0)) for n in range(3)]
         await asyncio.gather(*patient)
-        (line,) = ids(valkey) - others
+        (line,) = valkey.connections() - others
         slow = asyncio.ensure_future(wire.run(("x" * 10,), time.monotonic() + 10.0))
         gone = asyncio.ensure_future(echo(wire, "gone", seconds=10.0))
         gone.cancel()
         assert (await slow)[0] == b"x" * 10
         assert await echo(wire, "next") == "next"
-        assert ids(valkey) - others == {line}
+        assert valkey.connections() - others == {line}
 
     play(scene)
 
@@ -166,13 +155,13 @@ def test_without_time_nothing_is_waited_for(play: Play) -> None:
 def test_a_server_that_became_a_copy_is_left(play: Play, valkey: Valkey, others: set[str]) -> None:
     async def scene(wire: AsyncWire) -> None:
         assert await echo(wire, "a") == "a"
-        (before,) = ids(valkey) - others
+        (before,) = valkey.connections() - others
         valkey.client.replicaof("127.0.0.1", free_port())
         with pytest.raises(redis.ResponseError, match="READONLY"):
             await echo(wire, "b")
         valkey.client.replicaof("NO", "ONE")
         assert await echo(wire, "c") == "c"
-        assert before not in ids(valkey)
+        assert before not in valkey.connections()
 
     play(scene)
 
@@ -232,7 +221,7 @@ def test_a_wire_that_is_given_up_leaves_no_connection_behind(valkey: Valkey, oth
         wire = AsyncWire(connect_async(valkey.url, tls_verify=True), ECHO)
         assert await echo(wire, "a") == "a"
         del wire
-        while ids(valkey) != others:
+        while valkey.connections() != others:
             await asyncio.sleep(0.01)
 
     asyncio.run(asyncio.wait_for(scene(), 60))
