@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import orjson
 from flask import Response
 from werkzeug.datastructures import Headers
-from werkzeug.datastructures.mixins import ImmutableHeadersMixin
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -18,15 +17,6 @@ FIXED_HEADERS = [
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("Server", "ultracart-relay"),
 ]
-
-
-class FixedHeaders(ImmutableHeadersMixin, Headers):  # type: ignore[misc]
-    """Headers that all answers share: making them anew costs more than checking the credentials."""
-
-    def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
-        super().__init__()
-        for name, value in pairs:
-            Headers.add(self, name, value)
 
 
 class Answer(Response):
@@ -42,9 +32,6 @@ class Answer(Response):
         return cast(list[bytes], self.response)
 
 
-SHARED_HEADERS = FixedHeaders(FIXED_HEADERS)
-
-
 class Reply(NamedTuple):
     """An answer before it is Flask's or the server's: status, headers, body."""
 
@@ -54,8 +41,7 @@ class Reply(NamedTuple):
 
     def answer(self) -> Answer:
         """The same for Flask."""
-        headers = SHARED_HEADERS if self.headers is FIXED_HEADERS else Headers(self.headers)
-        return Answer([self.body], self.status, headers)
+        return Answer([self.body], self.status, Headers(self.headers))
 
 
 def reply(status: int, body: Mapping[str, Any], extra: Iterable[tuple[str, str]] = ()) -> Reply:
