@@ -11,6 +11,7 @@ from string import ascii_letters
 from typing import Any, NoReturn
 
 import orjson
+from ahocorasick_rs import BytesAhoCorasick, MatchKind
 
 MAX_DEPTH = 200
 MAX_LITERAL = 40
@@ -22,6 +23,13 @@ INTEGERS = range(-(2**63), 2**64)
 _DIGITS = bytes.maketrans(b"123456789E", b"000000000e")
 _NO_DIGITS = bytes(sorted({*b'+-._ @/"{}[]', *ascii_letters.encode()} - {*b"Ee"}))
 _BIG_NUMBER = re.compile(rb"[:,\[][ \t\r\n]*-?(?:[0-9.]{20}|[0-9.]+[eE][-+]?[0-9]{2})")
+
+# As orjson writes numbers, those that may be absurd have an exponent, with at most 17 digits before it. What
+# stands in a string may look alike.
+_EXPONENTS = BytesAhoCorasick([b"%de" % digit for digit in range(10)], matchkind=MatchKind.LeftmostFirst)
+_MANTISSA = re.compile(rb"[:,\[]-?[0-9.]+e$")
+_LONGEST_MANTISSA = 24
+_MOST_LOOKS = 500
 
 
 class Doubt(Exception):
@@ -47,15 +55,25 @@ def read_fast(text: bytes) -> tuple[Any, bytes]:
         written = orjson.dumps(value)
     except (ValueError, TypeError) as error:
         raise Doubt from error
-    if _may_repeat_keys(text, written) or _has_big_number(text):
+    if _has_exponent(written) if text == written else _may_mislead(text, written):
         raise Doubt
     return value, written
 
 
+def _has_exponent(written: bytes) -> bool:
+    """Whether a number in a text of orjson's own has an exponent: the only ones there that may be absurd."""
+    found = _EXPONENTS.find_matches_as_indexes(written)
+    if len(found) > _MOST_LOOKS:
+        return _has_big_number(written)
+    return any(_MANTISSA.search(written, max(0, end - _LONGEST_MANTISSA), end) for _, _, end in found)
+
+
+def _may_mislead(text: bytes, written: bytes) -> bool:
+    return _may_repeat_keys(text, written) or _has_big_number(text)
+
+
 def _may_repeat_keys(text: bytes, written: bytes) -> bool:
     """A repeated key is lost with its quotes, and nothing but \\u0022 changes how many quotes there are."""
-    if text == written:
-        return False
     return text.count(b'"') != written.count(b'"') or (b"\\" in text and rb"\u0022" in text)
 
 
