@@ -26,6 +26,8 @@ CARD_LIKE = re.compile(r"(?<![0-9A-Za-z])\d(?:[ -]?\d){12,18}(?![0-9A-Za-z])")
 ADDRESS = re.compile(r"[^\s@/\"'<>]+@[^\s@\"'<>]+")
 LONGEST_TEXT = 2000
 DEEPEST = 6
+# What has fewer digits than a card number.
+SHORT = 10**12
 MOST_FRAMES = 12
 MOST_WAITING_LINES = 10_000
 WRITE_SECONDS = 0.05
@@ -96,10 +98,11 @@ def mask_value(value: Any, depth: int = 0) -> Any:
     """The value as it may be logged: masked all the way down, bytes and deep nests left out."""
     if isinstance(value, str):
         return mask_text(value)
-    if isinstance(value, bool | float | None):
-        return value
+    # An int first, which most values are; True and False are ints too, and short.
     if isinstance(value, int):
-        return value if abs(value) < 10**12 else mask_text(str(value))
+        return value if -SHORT < value < SHORT else mask_text(str(value))
+    if value is None or isinstance(value, float):
+        return value
     if isinstance(value, bytes | bytearray | memoryview) or depth >= DEEPEST:
         return f"[{type(value).__name__}]"
     if isinstance(value, Mapping):

@@ -48,11 +48,10 @@ def tells_of_a_sale(event_name: str, payload: Mapping[str, Any]) -> bool:
 def freshness(order: Mapping[str, Any]) -> int:
     """The latest of an order's own date stamps, in milliseconds; 0 when it has none."""
     payment = order.get("payment")
-    found = [order.get("creation_dts"), order.get("refund_dts"), order.get("reject_dts")]
-    if isinstance(payment, dict):
-        found.append(payment.get("payment_dts"))
-    for entry in raw.elements(order, "current_stage_histories"):
-        found.append(entry.get("transition_dts"))
+    paid = payment.get("payment_dts") if isinstance(payment, dict) else None
+    found = [paid, order.get("creation_dts"), order.get("refund_dts"), order.get("reject_dts")]
+    if order.get("current_stage_histories"):
+        found += (entry.get("transition_dts") for entry in raw.elements(order, "current_stage_histories"))
     return raw.latest(found)
 
 

@@ -46,8 +46,11 @@ def money_cents(holder: Any, name: str) -> int | None:
 
 def latest(stamps: Iterable[Any]) -> int:
     """The latest of some time stamps in milliseconds since 1970 UTC; 0 when there is none."""
-    known = [_milliseconds(stamp) for stamp in stamps if type(stamp) is str]
-    return max(known) if known else 0
+    newest = 0
+    for stamp in stamps:
+        if type(stamp) is str and (told := _milliseconds(stamp)) > newest:
+            newest = told
+    return newest
 
 
 # One object comes in several events, and its stamps with it.

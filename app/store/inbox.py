@@ -87,8 +87,12 @@ class Inbox:
     ) -> Sequence[Argument]:
         """What admit.lua takes."""
         name = id_maker(self._clock())
-        heads = orjson.dumps(list(chain.from_iterable(_head(item, name()) for item in items)))
-        return (*self._head, heads, *(part for item in items for part in _content(item, codec, merchant_id)))
+        heads: list[str | int] = []
+        contents: list[bytes] = []
+        for item in items:
+            heads += _head(item, name())
+            contents += _content(item, codec, merchant_id)
+        return (*self._head, orjson.dumps(heads), *contents)
 
     def _check_memory(self) -> None:
         """Admission stops before Redis does: what is already owned needs room to be delivered."""
@@ -144,19 +148,17 @@ def _head(item: Arrival | Unreadable, event_id: str) -> list[str | int]:
         return ["Q", event_id, 0]
     if item.ignored:
         return ["I", event_id, 0]
-    head: list[str | int] = ["B" if item.backfill else "E", event_id, len(item.facts)]
-    for fact in item.facts:
+    _, facts, _, is_backfill = item
+    head: list[str | int] = ["B" if is_backfill else "E", event_id, len(facts)]
+    for fact in facts:
         head += _packed(fact)
     return head
 
 
 def _packed(fact: Fact) -> tuple[str | int, ...]:
     """A fact as admit.lua reads it; the version as text, since Lua would round it."""
-    cents = _cents(fact.amount)
-    return (
-        fact.kind, fact.account, fact.subject, str(fact.version), cents, fact.currency, fact.rule, fact.value,
-        fact.person,
-    )  # fmt: skip
+    kind, account, subject, version, amount, currency, rule, value, person = fact
+    return (kind, account, subject, str(version), _cents(amount), currency, rule, value, person)
 
 
 def _cents(amount: Decimal) -> int:
