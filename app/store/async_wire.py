@@ -19,8 +19,6 @@ from app.store.wire import Argument, digest_of
 
 Connect = Callable[[], Connection]
 
-# So much is worth a system call of its own, so that the server works while the loop reads the next delivery.
-LARGE = 8 * 1024
 GIVEN_UP = redis.ConnectionError("the wire is given up")
 
 
@@ -97,7 +95,6 @@ class _Line(asyncio.Protocol):
         self._transport = cast(asyncio.StreamWriter, connection._writer).transport
         self._transport.set_protocol(self)
         self._reader = hiredis.Reader(replyError=redis.ResponseError)
-        self._outgoing: list[bytes] = []
         self._calls: deque[_Call] = deque()
         self._answered = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -106,24 +103,9 @@ class _Line(asyncio.Protocol):
         """What the server will answer."""
         call = _Call(self.loop.create_future(), deadline, self._answered)
         self._calls.append(call)
-        packed = hiredis.pack_command(cast(Any, tuple(command)))
-        if len(packed) >= LARGE:
-            self._send(packed)
-        else:
-            self._send_soon(packed)
+        self._transport.write(hiredis.pack_command(cast(Any, tuple(command))))
         self._wake_at(deadline)
         return call.answer
-
-    def _send(self, last: bytes = b"") -> None:
-        if not self.ended:
-            self._transport.write(b"".join((*self._outgoing, last)))
-        self._outgoing.clear()
-
-    def _send_soon(self, packed: bytes) -> None:
-        """What other tasks say in this round of the loop goes with it, which saves a system call each."""
-        if not self._outgoing:
-            self.loop.call_soon(self._send)
-        self._outgoing.append(packed)
 
     def data_received(self, data: bytes) -> None:
         """Answers, whole or in parts."""

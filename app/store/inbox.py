@@ -2,11 +2,10 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import redis
@@ -25,6 +24,22 @@ MEMORY_CHECK_SECONDS = 0.5
 # What a whole delivery may wait for the store.
 LONGEST_SECONDS = 2.0
 READY_SECONDS = 1.0
+
+Items = Sequence[Arrival | Unreadable]
+
+
+class Part(NamedTuple):
+    """Some items of one delivery, and whose it is."""
+
+    items: Items
+    merchant_id: str
+
+
+class Answer(NamedTuple):
+    """What admit.lua says of each item: the first letter of its fate (as Admission names them), its id."""
+
+    fates: bytes
+    ids: Sequence[bytes]
 
 
 class Inbox:
@@ -51,7 +66,7 @@ class Inbox:
         self._memory_checked = 0.0
         self._memory_full = False
 
-    def admit(self, items: Sequence[Arrival | Unreadable], merchant_id: str) -> Admission:
+    def admit(self, items: Items, merchant_id: str) -> Admission:
         """Takes a delivery: when it returns, everything is on disk.
 
         Idempotent by content: after an error the same delivery can come again and completes.
@@ -60,7 +75,7 @@ class Inbox:
         deadline = time.monotonic() + LONGEST_SECONDS
         with store_errors():
             self._check_memory()
-            answers = [self._call(call, merchant_id, deadline) for call in calls_of(items)]
+            answers = [self._call(Part(call, merchant_id), deadline) for call in calls_of(items)]
         return admission_of(answers)
 
     def ready(self) -> None:
@@ -74,24 +89,21 @@ class Inbox:
         self._wire.close()
         self._ready.close()
 
-    def _call(
-        self, items: Sequence[Arrival | Unreadable], merchant_id: str, deadline: float
-    ) -> Sequence[Any]:
+    def _call(self, part: Part, deadline: float) -> Answer:
         with self._packing:
-            arguments = self._arguments(items, merchant_id, self._codec)
-        answer: Sequence[Any] = self._wire.run(arguments, deadline)
-        return answer
+            arguments = self._arguments([part], self._codec)
+        fates, ids = self._wire.run(arguments, deadline)
+        return Answer(fates, ids)
 
-    def _arguments(
-        self, items: Sequence[Arrival | Unreadable], merchant_id: str, codec: Codec
-    ) -> Sequence[Argument]:
+    def _arguments(self, parts: Iterable[Part], codec: Codec) -> Sequence[Argument]:
         """What admit.lua takes."""
         name = id_maker(self._clock())
         heads: list[str | int] = []
         contents: list[bytes] = []
-        for item in items:
-            heads += _head(item, name())
-            contents += _content(item, codec, merchant_id)
+        for items, merchant_id in parts:
+            for item in items:
+                heads += _head(item, name())
+                contents += _content(item, codec, merchant_id)
         return (*self._head, orjson.dumps(heads), *contents)
 
     def _check_memory(self) -> None:
@@ -119,20 +131,16 @@ class Inbox:
             )
 
 
-def calls_of(items: Sequence[Arrival | Unreadable]) -> Iterator[Sequence[Arrival | Unreadable]]:
+def calls_of(items: Items) -> Iterator[Items]:
     """A delivery in parts that are not too long for one script."""
     return (items[i : i + EVENTS_PER_CALL] for i in range(0, len(items), EVENTS_PER_CALL))
 
 
-def admission_of(answers: Sequence[Sequence[Any]]) -> Admission:
-    """What the scripts answered to the parts of one delivery, as one."""
-    accepted, duplicates, ignored, quarantined, ids = answers[0] if len(answers) == 1 else _sum(answers)
-    return Admission(accepted, duplicates, ignored, quarantined, tuple(map(bytes.decode, ids)))
-
-
-def _sum(answers: Sequence[Sequence[Any]]) -> list[Any]:
-    counts = [sum(answer[n] for answer in answers) for n in range(4)]
-    return [*counts, list(chain.from_iterable(answer[4] for answer in answers))]
+def admission_of(answers: Sequence[Answer]) -> Admission:
+    """What the script answered to the parts of one delivery, as one."""
+    fates = b"".join(answer.fates for answer in answers)
+    ids = tuple(one.decode() for answer in answers for one in answer.ids)
+    return Admission(fates.count(b"a"), fates.count(b"d"), fates.count(b"i"), fates.count(b"q"), ids)
 
 
 def _content(item: Arrival | Unreadable, codec: Codec, merchant_id: str) -> tuple[bytes, bytes]:
