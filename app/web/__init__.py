@@ -6,13 +6,13 @@ from collections.abc import Callable
 from functools import partial
 
 import structlog
-from flask import Flask
+from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from app.logs import configure_logs
 from app.settings import Settings, load_settings
 from app.web import api, feeds, health, hooks, metrics
-from app.web.answer import Answer, Reply, answer, reply
+from app.web.answer import Reply, answer, reply
 from app.web.heartbeat import Heard, keep_beating, late
 from app.web.inbox import Inbox, LateInbox
 from app.web.lifetime import Lifetime
@@ -99,7 +99,7 @@ def _bare_app() -> Flask:
     return app
 
 
-def _refused(error: HTTPException) -> Answer:
+def _refused(error: HTTPException) -> Response:
     status = error.code or 500
     allowed = getattr(error, "valid_methods", None)
     extra = [("Allow", ", ".join(sorted(allowed)))] if allowed else []

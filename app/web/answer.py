@@ -1,14 +1,11 @@
 """Short JSON answers and the refusals of the receiver; for app.web only."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import orjson
 from flask import Response
 from werkzeug.datastructures import Headers
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 FIXED_HEADERS = [
     ("Content-Type", "application/json"),
@@ -19,19 +16,6 @@ FIXED_HEADERS = [
 ]
 
 
-class Answer(Response):
-    """A whole answer that is ready to go.
-
-    The server sends a plain list in one piece with its length, but streams any other iterable piece by piece
-    through its event loop; so the call hands over the list.
-    """
-
-    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Send it: nothing is left to compute."""
-        start_response(self.status, self.headers.to_wsgi_list())
-        return cast(list[bytes], self.response)
-
-
 class Reply(NamedTuple):
     """An answer before it is Flask's or the server's: status, headers, body."""
 
@@ -39,9 +23,9 @@ class Reply(NamedTuple):
     headers: list[tuple[str, str]]
     body: bytes
 
-    def answer(self) -> Answer:
+    def answer(self) -> Response:
         """The same for Flask."""
-        return Answer([self.body], self.status, Headers(self.headers))
+        return Response([self.body], self.status, Headers(self.headers))
 
 
 def reply(status: int, body: Mapping[str, Any], extra: Iterable[tuple[str, str]] = ()) -> Reply:
@@ -49,7 +33,7 @@ def reply(status: int, body: Mapping[str, Any], extra: Iterable[tuple[str, str]]
     return Reply(status, [*FIXED_HEADERS, *extra] if extra else FIXED_HEADERS, orjson.dumps(body))
 
 
-def answer(status: int, body: Mapping[str, Any], extra: Iterable[tuple[str, str]] = ()) -> Answer:
+def answer(status: int, body: Mapping[str, Any], extra: Iterable[tuple[str, str]] = ()) -> Response:
     """`reply` for Flask."""
     return reply(status, body, extra).answer()
 
@@ -67,6 +51,6 @@ class Refusal(Exception):
         """As JSON: `{"error": reason}`."""
         return reply(self.status, {"error": self.reason}, self.extra)
 
-    def answer(self) -> Answer:
+    def answer(self) -> Response:
         """The same for Flask."""
         return self.reply().answer()

@@ -11,7 +11,7 @@ from app.errors import SettingsError
 from app.ontraport.receipts import receipt_hosts, receipt_html, receipt_page
 from app.settings import Merchant, Settings
 from app.settings_pixel import METHODS
-from app.web.answer import FIXED_HEADERS, Answer, Refusal, answer
+from app.web.answer import FIXED_HEADERS, Refusal, answer
 from app.web.auth import OperatorGuard
 
 PREFIX = "/api"
@@ -47,7 +47,7 @@ class Pixel:
         """To be copied: every theme's HTML under its name."""
         _, _, receipts = self._receipts()
         headers = [("Content-Type", "text/plain; charset=utf-8"), *FIXED_HEADERS[1:]]
-        return Answer([receipt_page(receipts).encode()], 200, headers)
+        return Response([receipt_page(receipts).encode()], 200, headers)
 
     def json(self) -> Response:
         """The same as `relay pixel --json`."""

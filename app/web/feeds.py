@@ -13,13 +13,13 @@ from typing import Any
 
 import orjson
 import structlog
-from flask import Blueprint, request
+from flask import Blueprint, Response, request
 from werkzeug.http import parse_etags
 
 from app.errors import RelayError
 from app.settings import Settings
 from app.spreadsheet import csv_text
-from app.web.answer import FIXED_HEADERS, Answer, Refusal
+from app.web.answer import FIXED_HEADERS, Refusal
 
 LIMIT, MOST = 500, 2000
 COLUMNS = (
@@ -55,15 +55,15 @@ class Feed:
         self._usual = settings.ultracart_merchant_id
         self._read = read
 
-    def json(self) -> Answer:
+    def json(self) -> Response:
         """The page as one JSON document."""
         return self._answer("application/json", _as_json)
 
-    def csv(self) -> Answer:
+    def csv(self) -> Response:
         """The page as CSV with a header; whether there is more is told by X-Total-Count."""
         return self._answer("text/csv; charset=utf-8", _as_csv)
 
-    def _answer(self, content_type: str, write: Callable[[Sequence[Row], Asked, int], bytes]) -> Answer:
+    def _answer(self, content_type: str, write: Callable[[Sequence[Row], Asked, int], bytes]) -> Response:
         try:
             self._check_key(request.headers.get("X-Api-Key", ""))
             asked = self._asked(request.args)
@@ -113,7 +113,7 @@ def blueprint(feed: Feed) -> Blueprint:
     return pages
 
 
-def _page(content_type: str, body: bytes, total: int) -> Answer:
+def _page(content_type: str, body: bytes, total: int) -> Response:
     tag = blake2b(body, digest_size=16).hexdigest()
     headers = [
         ("Content-Type", content_type),
@@ -123,8 +123,8 @@ def _page(content_type: str, body: bytes, total: int) -> Answer:
         *(pair for pair in FIXED_HEADERS if pair[0] not in {"Content-Type", "Cache-Control"}),
     ]
     if parse_etags(request.headers.get("If-None-Match")).contains_weak(tag):
-        return Answer([b""], 304, headers[1:])
-    return Answer([body], 200, headers)
+        return Response([b""], 304, headers[1:])
+    return Response([body], 200, headers)
 
 
 def _moment(text: str) -> int:

@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 import structlog
-from flask import Blueprint, request
+from flask import Blueprint, Response, request
 
 from app.delivery.intake import own, understand
 from app.errors import RelayError
@@ -18,7 +18,7 @@ from app.events import Admission, Arrival, Unreadable
 from app.logs import log_line
 from app.settings import Merchant, Settings
 from app.ultracart.webhooks import PATH
-from app.web.answer import Answer, Refusal, Reply, reply
+from app.web.answer import Refusal, Reply, reply
 from app.web.auth import Guard
 from app.web.body import announced_size, read
 from app.web.heartbeat import Heard
@@ -76,7 +76,7 @@ class Receiver:
         return self._doors
 
     def receive(self, merchant_id: str | None, environ: Mapping[str, Any]) -> Reply:
-        """Answer one POST that came by WSGI."""
+        """Response one POST that came by WSGI."""
         started = perf_counter()
         try:
             told = environ.get
@@ -153,7 +153,7 @@ def blueprint(receiver: Receiver) -> Blueprint:
     """Both paths, POST only: OPTIONS is no way in either."""
     hooks = Blueprint("hooks", __name__, url_prefix=PATH)
 
-    def receive(merchant_id: str | None = None) -> Answer:
+    def receive(merchant_id: str | None = None) -> Response:
         return receiver.receive(merchant_id, request.environ).answer()
 
     for path in ("", "/<merchant_id>"):

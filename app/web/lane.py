@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 from flask import Flask
@@ -29,6 +29,8 @@ from app.web.pages import Pages
 if TYPE_CHECKING:
     from granian._granian import RSGIHTTPProtocol as HTTPProtocol
     from granian.rsgi import Scope
+
+Found = TypeVar("Found")
 
 # What is longer takes more than a few milliseconds to read, for which nobody else shall wait.
 QUICK_BYTES = 256 * 1024
@@ -87,8 +89,7 @@ class Lane:
     async def _understood(self, body: bytes, merchant: Merchant) -> Sequence[Arrival | Unreadable]:
         if _is_quick(body):
             return understand(body, merchant)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, understand, body, merchant)
+        return await self._apart(understand, body, merchant)
 
     async def _owned(
         self, items: Sequence[Arrival | Unreadable], body: bytes, merchant: Merchant
@@ -102,8 +103,11 @@ class Lane:
                 raise
             except Exception:
                 # What the store chokes on is kept whole, which is the slower way's.
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._readers, self._receiver.own, items, body, merchant)
+                return await self._apart(self._receiver.own, items, body, merchant)
+
+    async def _apart(self, work: Callable[..., Found], *arguments: Any) -> Found:
+        """In a thread, since it takes long."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, work, *arguments)
 
 
 def lane_of(app: Flask) -> Lane:

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from app.errors import RelayError
 from app.events import Admission
-from app.web.answer import FIXED_HEADERS, Answer
+from app.web.answer import FIXED_HEADERS
 
 ANSWERS = ("200", "400", "401", "404", "408", "413", "503")
 FATES = ("accepted", "duplicates", "ignored", "quarantined")
@@ -109,6 +109,6 @@ def blueprint(meters: Meters) -> Blueprint:
 
     @pages.get("/metrics")
     def metrics() -> Response:
-        return Answer([generate_latest(meters.registry)], 200, headers)
+        return Response([generate_latest(meters.registry)], 200, headers)
 
     return pages
