@@ -14,15 +14,15 @@ from app.store.inbox import LONGEST_SECONDS, Answer, Inbox, Items, Part, admissi
 from app.store.records import Codec
 from app.store.scripting import Scripts
 
-# So many events are worth a call of their own, so that the store works while the loop reads on.
-WORTH_A_CALL = 8
+# So many events are sent at once, so that the store works while the loop reads on.
+WORTH_A_CALL = 32
 
 
 class AsyncInbox(Inbox):
     """An inbox whose `admit_async` is for the tasks of one event loop, beside what it is for threads.
 
-    Small deliveries that come in the same round of the loop go to the store in one call: a script takes
-    longer to begin and to end than to admit an event.
+    Deliveries that come in the same round of the loop go to the store in one call, up to so many events: a
+    script takes longer to begin and to end than to admit an event.
     """
 
     def __init__(self, connect: Connect, client: redis.Redis, scripts: Scripts, **inbox: Any) -> None:
