@@ -15,7 +15,7 @@ from app.store.records import Codec
 from app.store.scripting import Scripts
 
 # So many events are sent at once, so that the store works while the loop reads on.
-WORTH_A_CALL = 32
+WORTH_A_CALL = 16
 
 
 class AsyncInbox(Inbox):
