@@ -14,7 +14,7 @@ from app.store.inbox import LONGEST_SECONDS, Answer, Inbox, Items, Part, admissi
 from app.store.records import Codec
 from app.store.scripting import Scripts
 
-# So many events are sent at once, so that the store works while the loop reads on.
+# So many do not wait for the end of the round, so that the store works while the loop reads on.
 WORTH_A_CALL = 16
 
 
