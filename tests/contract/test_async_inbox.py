@@ -7,17 +7,16 @@ from typing import Any
 import pytest
 
 from app.errors import InstanceMismatch, RelayError, StoreUnavailable
-from app.events import Admission, Arrival, Unreadable
+from app.events import Admission, Unreadable
 from app.services import utc_now
 from app.store.async_inbox import WORTH_A_CALL, AsyncInbox
 from app.store.connection import connect_async
+from app.store.inbox import Items
 from app.store.records import Codec
 from tests.servers import Valkey
 from tests.stores import EXCHANGE_SECONDS, MARK, PAYLOAD_SECONDS, Store, arrival, fact
 
 pytestmark = pytest.mark.server
-
-Items = Sequence[Arrival | Unreadable]
 
 
 class Receiver:

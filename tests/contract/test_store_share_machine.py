@@ -62,12 +62,12 @@ class Machine(RuleBasedStateMachine):
     def claim(self, data: st.DataObject, alone: bool) -> None:
         """A wake-up of anything that is ready, be it late or doubled: the claim is given by the rule."""
         process = self._process(data)
-        ready = [tid for tid, t in Snapshot.of(self.client).transmissions.items() if t["st"] == "ready"]
+        known = Snapshot.of(self.client).transmissions
+        ready = [tid for tid, t in known.items() if t["st"] == "ready"]
         if not ready or self.workers.free(process) < 1:
             return
         tid = data.draw(st.sampled_from(sorted(ready)))
-        account = self.store.field(tid, "a")
-        suspect = _is_suspect(Snapshot.of(self.client).transmissions[tid])
+        account, suspect = known[tid]["a"], _is_suspect(known[tid])
         expected = not self._closed(account) and (alone or (not suspect and self._may_begin(account)))
         before = self.store.field(tid, "n")
         claimed = self.workers.claim(process, tid, alone=alone)
