@@ -63,7 +63,8 @@ class AsyncWire:
         """Ends the connection; it may be used again."""
         for line in self._lines:
             line.end(GIVEN_UP)
-            await line.closing
+        # The loop closes what has ended in its next round.
+        await asyncio.sleep(0)
 
     async def _open(self, deadline: float) -> "_Line":
         try:
@@ -89,11 +90,12 @@ class _Line(asyncio.Protocol):
     def __init__(self, connection: Connection) -> None:
         self.ended = False
         self.loop = asyncio.get_running_loop()
-        self._connection = connection
         # redis-py connects, encrypts and authenticates; what it does around each command is left out. There
-        # is no public way to its transport.
-        self._transport = cast(asyncio.StreamWriter, connection._writer).transport
-        self._transport.set_protocol(self)
+        # is no public way to its stream, which is ours to close from here on: redis-py takes a task to close
+        # it, and one that begins as the loop ends never runs.
+        self._stream = cast(asyncio.StreamWriter, connection._writer)
+        connection._reader = connection._writer = None
+        self._stream.transport.set_protocol(self)
         self._reader = hiredis.Reader(replyError=redis.ResponseError)
         self._calls: deque[_Call] = deque()
         self._answered = 0
@@ -103,7 +105,7 @@ class _Line(asyncio.Protocol):
         """What the server will answer."""
         call = _Call(self.loop.create_future(), deadline, self._answered)
         self._calls.append(call)
-        self._transport.write(hiredis.pack_command(cast(Any, tuple(command))))
+        self._stream.write(hiredis.pack_command(cast(Any, tuple(command))))
         self._wake_at(deadline)
         return call.answer
 
@@ -156,7 +158,7 @@ class _Line(asyncio.Protocol):
             if not call.answer.done():
                 call.answer.set_exception(error)
         self._calls.clear()
-        self.closing = self.loop.create_task(self._connection.disconnect(nowait=True))
+        self._stream.close()
 
 
 async def _opened(connection: Connection) -> _Line:

@@ -15,7 +15,7 @@ import redis
 from app.store.async_wire import AsyncWire
 from app.store.connection import connect_async
 from tests.certificates import certificate
-from tests.servers import Valkey, free_port
+from tests.servers import Valkey, free_port, wait_until
 
 pytestmark = pytest.mark.server
 
@@ -225,3 +225,14 @@ def test_a_wire_that_is_given_up_leaves_no_connection_behind(valkey: Valkey, oth
             await asyncio.sleep(0.01)
 
     asyncio.run(asyncio.wait_for(scene(), 60))
+
+
+def test_a_wire_that_is_given_up_as_its_loop_ends_leaves_no_connection_behind(
+    valkey: Valkey, others: set[str]
+) -> None:
+    async def scene() -> None:
+        wire = AsyncWire(connect_async(valkey.url, tls_verify=True), ECHO)
+        assert await echo(wire, "a") == "a"
+
+    asyncio.run(scene())
+    wait_until(lambda: valkey.connections() == others)
