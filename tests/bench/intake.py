@@ -27,7 +27,7 @@ Say = Callable[[str], None]
 class Plan:
     """How long and how hard to post."""
 
-    rounds: int = 5
+    rounds: int = 9
     seconds: float = 2.0
     connections: int = 16
 
