@@ -158,7 +158,8 @@ class _Line(asyncio.Protocol):
             if not call.answer.done():
                 call.answer.set_exception(error)
         self._calls.clear()
-        self._stream.close()
+        # What has not gone out by now is not to be kept for a server that does not read.
+        self._stream.transport.abort()
 
 
 async def _opened(connection: Connection) -> _Line:

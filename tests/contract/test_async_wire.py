@@ -23,6 +23,7 @@ ECHO = """#!lua
 if ARGV[1] == 'no' then return redis.error_reply('NO') end
 return {ARGV[1], redis.call('INCR', 'n')}
 """
+OPEN_FILES = Path("/proc/self/fd")
 Scene = Callable[[AsyncWire], Coroutine[Any, Any, None]]
 Play = Callable[[Scene], None]
 
@@ -118,6 +119,20 @@ def test_a_server_that_hangs_is_given_up_by_everybody(play: Play, valkey: Valkey
         assert await echo(wire, "b") == "b"
 
     play(scene)
+
+
+def test_what_a_server_that_hangs_did_not_read_is_not_kept_for_it(play: Play, valkey: Valkey) -> None:
+    async def scene(wire: AsyncWire) -> None:
+        assert await echo(wire, "a") == "a"
+        open_files = len(list(OPEN_FILES.iterdir()))
+        with valkey.frozen():
+            with pytest.raises(redis.TimeoutError):
+                await echo(wire, "a" * 16_000_000, seconds=0.2)
+            while len(list(OPEN_FILES.iterdir())) >= open_files:
+                await asyncio.sleep(0.01)
+        assert await echo(wire, "b") == "b"
+
+    play(lambda wire: asyncio.wait_for(scene(wire), 60))
 
 
 def test_who_gives_up_alone_leaves_the_others_their_answers(
