@@ -17,7 +17,8 @@ FORMS = (
     (re.compile(r"^[\w.-]+:\d+\S* \d+(?= )"), "PROCESS"),
     (re.compile(r"^order:\S+|^item:\S+"), "NAMED"),
     (re.compile(r"\b[0-9a-z]{16}\.\d+\b"), "ID"),
-    (re.compile(r"\b(?=[0-9a-f]*[a-f])[0-9a-f]{8,}\b|\bmw[0-9a-z]{14}\b"), "HASH"),
+    # A token has twelve signs, of which one in three hundred has digits alone.
+    (re.compile(r"\b(?=[0-9a-f]*[a-f])[0-9a-f]{8,}\b|\b[0-9a-f]{12}\b|\bmw[0-9a-z]{14}\b"), "HASH"),
     (RELATIVE, "N"),
     (MOMENT, "N"),
     (re.compile(r"\b\d+\.\d\d\b"), "MONEY"),

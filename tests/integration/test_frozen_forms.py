@@ -43,6 +43,8 @@ def test_earlier_versions_understand_what_this_one_writes(tmp_path: Path, valkey
         ("@-6578ms", "N"),
         ("log_sale 5 50.00 1772460921", "log_sale N MONEY N"),
         ("mwrecj49989kxg14.1 mwrecj4jaq6v3lst.2", "ID ID"),
+        ("mwrecj49989kxg14.1 0f81c2d4a6b9", "ID HASH"),
+        ("mwrecj49989kxg14.1 048162053917", "ID HASH"),
     ],
 )
 def test_a_form_is_what_a_reader_must_know(value: str, form: str):
