@@ -49,7 +49,7 @@ def test_an_empty_store_stops_everything_until_a_person_accepts_it_and_nothing_i
         refused = web.post(delivery(order))
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "30")
     wait_until(lambda: "relay init --accept-empty" in worker.log.read_text(), what="the worker's word")
-    assert "relay init --accept-empty" in web.log.read_text()
+    wait_until(lambda: "relay init --accept-empty" in web.log.read_text(), what="the receiver's word")
     for command in ("status", "doctor"):
         told = relay(engine.environment, command)
         assert told.returncode == 1

@@ -22,7 +22,7 @@ def test_a_relay_without_keys_takes_and_delivers_nothing_of_a_real_accounts_stor
         refused = web.post(delivery(Order()))
         assert (refused.status_code, refused.headers["Retry-After"]) == (503, "30")
     wait_until(lambda: WORD in worker.log.read_text(), what="the worker's word")
-    assert WORD in web.log.read_text()
+    wait_until(lambda: WORD in web.log.read_text(), what="the receiver's word")
     assert engine.requests() == 0
     assert engine.transmission(waiting)["st"] == "ready"
 
