@@ -25,8 +25,8 @@ GIVEN_UP = redis.ConnectionError("the wire is given up")
 class AsyncWire:
     """Runs one script on one connection, for the tasks of one event loop; not for threads.
 
-    Calls go out as they come and are answered in that order, so that a store which syncs its disk for one of
-    them does it for all that have come by then. Nothing is tried again by itself.
+    Calls go out as they come and are answered in that order. A store that syncs its disk does it once for all
+    that it has read by then: many short calls, or one long one. Nothing is tried again by itself.
     """
 
     def __init__(self, connect: Connect, script: str) -> None:
